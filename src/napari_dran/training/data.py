@@ -1,0 +1,148 @@
+"""Training images in memory, and the noisy crops cut from them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+MAX_GREY = 255.0
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """One clean image in [0, 1].
+
+    Parameters
+    ----------
+    name : str
+        Path inside the corpus.
+    modality : str
+        Name of its folder.
+    pixels : ndarray
+        float32 (channels, height, width) in [0, 1], 1 or 3 channels.
+    """
+
+    name: str
+    modality: str
+    pixels: np.ndarray
+
+
+def read_corpus(folder: str | Path) -> list[TrainingImage]:
+    """Read ``<folder>/<modality>/*.png`` (8 bit, grey or RGB), sorted by name.
+
+    Raises
+    ------
+    ValueError
+        The folder holds no such image.
+    """
+    root = Path(folder)
+    images = []
+    for path in sorted(root.glob("*/*.png")):
+        with Image.open(path) as image:
+            pixels = np.asarray(image, dtype=np.float32) / MAX_GREY
+        pixels = pixels[None] if pixels.ndim == 2 else pixels[..., :3].transpose(2, 0, 1)
+        name = f"{path.parent.name}/{path.name}"
+        images.append(TrainingImage(name, path.parent.name, np.ascontiguousarray(pixels)))
+    if not images:
+        raise ValueError(
+            f"Found no training images in {root}. Expected PNG files in {root}/<modality>/."
+        )
+    return images
+
+
+def corpus_sources(folder: str | Path) -> dict[str, str]:
+    """Map each source of a corpus manifest to its licence, for a weights card."""
+    with open(Path(folder) / "manifest.csv", newline="") as file:
+        return {row["source"]: row["licence"] for row in csv.DictReader(file)}
+
+
+class NoisyCrops:
+    """Random crops with Gaussian noise of random strength, drawn for ever.
+
+    Modalities are drawn with equal probability, so that the large ones do not
+    drown the small. Grey networks see colour images as a random channel mix;
+    colour networks see colour images, and now and then a grey one three times.
+
+    Parameters
+    ----------
+    images : list of TrainingImage
+        Clean images.
+    channels : {1, 3}
+        Channels of the network.
+    crop : int
+        Side of the crops in pixels.
+    sigma : tuple of float
+        Range of the noise's standard deviation, in grey levels of 255.
+    generator : numpy.random.Generator
+        Source of every random choice.
+    """
+
+    def __init__(
+        self,
+        images: list[TrainingImage],
+        channels: int,
+        crop: int,
+        sigma: tuple[float, float],
+        generator: np.random.Generator,
+    ) -> None:
+        self.channels = channels
+        self.crop = crop
+        self.sigma = sigma
+        self.generator = generator
+        self.groups: dict[str, list[np.ndarray]] = {}
+        for image in images:
+            if min(image.pixels.shape[1:]) < crop:
+                raise ValueError(
+                    f"{image.name} is {image.pixels.shape[2]} x {image.pixels.shape[1]} pixels, "
+                    f"smaller than the crop of {crop}. Lower the crop or remove the image."
+                )
+            self.groups.setdefault(image.modality, []).append(image.pixels)
+        self.colour = [key for key, group in self.groups.items() if group[0].shape[0] == 3]
+        if channels == 3 and not self.colour:
+            raise ValueError("Expected colour images for a network of three channels, got none.")
+
+    def batch(self, size: int) -> tuple[Tensor, Tensor]:
+        """Draw ``size`` crops.
+
+        Returns
+        -------
+        noisy, noise : Tensor
+            float32 (size, channels, crop, crop), in units of [0, 1] images. The
+            noisy crops are not clipped.
+        """
+        rng = self.generator
+        clean = torch.from_numpy(np.stack([self._crop() for _ in range(size)]))
+        sigma = rng.uniform(*self.sigma, size=(size, 1, 1, 1)) / MAX_GREY
+        noise = rng.standard_normal(clean.shape, dtype=np.float32) * sigma.astype(np.float32)
+        noise_t = torch.from_numpy(noise)
+        return clean + noise_t, noise_t
+
+    def _crop(self) -> np.ndarray:
+        rng = self.generator
+        only_colour = self.channels == 3 and rng.random() < 0.85
+        keys = self.colour if only_colour else list(self.groups)
+        group = self.groups[keys[rng.integers(len(keys))]]
+        pixels = group[rng.integers(len(group))]
+        y, x = (rng.integers(side - self.crop + 1) for side in pixels.shape[1:])
+        crop = pixels[:, y : y + self.crop, x : x + self.crop]
+        if self.channels == 1 and len(crop) == 3:
+            mix = rng.dirichlet(np.ones(3)).astype(np.float32)
+            crop = np.tensordot(mix, crop, axes=1)[None]
+        elif self.channels == 3 and len(crop) == 1:
+            crop = crop.repeat(3, axis=0)
+        crop = np.rot90(crop, rng.integers(4), axes=(1, 2))
+        if rng.random() < 0.5:
+            crop = crop[:, :, ::-1]
+        if rng.random() < 0.25:
+            # Scans arrive with other windows than the corpus: low contrast, inverted.
+            gain = rng.uniform(0.3, 1.0)
+            crop = crop * np.float32(gain) + np.float32(rng.uniform(0, 1 - gain))
+            if rng.random() < 0.3:
+                crop = 1 - crop
+        return np.ascontiguousarray(crop, dtype=np.float32)
