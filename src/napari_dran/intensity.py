@@ -188,8 +188,9 @@ def normalise(image: np.ndarray, window: Window) -> np.ndarray:
         upset the network. NaN and inf are filled from their neighbourhood.
     """
     # float64: float32 would lose the digits of small windows on large offsets.
-    scaled = (np.asarray(image, dtype=np.float64) - window.low) / window.range
-    finite = np.isfinite(scaled)
+    finite = np.isfinite(image)
+    with np.errstate(over="ignore"):
+        scaled = (np.asarray(image, dtype=np.float64) - window.low) / window.range
     np.clip(scaled, *SEEN, out=scaled)
     if not finite.all():
         scaled = _fill(scaled, finite)
@@ -213,9 +214,7 @@ def _window_of_pair(pair: Any, name: str) -> Window:
     try:
         low, high = (float(bound) for bound in pair)
     except (TypeError, ValueError):
-        raise InputError(
-            f"Expected a window of two numbers (low, high), got {pair!r}."
-        ) from None
+        raise InputError(f"Expected a window of two numbers (low, high), got {pair!r}.") from None
     return Window(low, high, name)
 
 
@@ -235,7 +234,7 @@ def _robust_range(image: np.ndarray, lowest: float, highest: float) -> tuple[flo
     # A step that shares a factor with the rows would see some columns only.
     while step > 1 and math.gcd(step, image.shape[-1]) > 1:
         step += 1
-    values = image.reshape(-1)[::step].astype(np.float64)
+    values = image.ravel(order="K")[::step].astype(np.float64)
     low, high = np.percentile(values[np.isfinite(values)], PERCENTILES).tolist()
     if low == high:
         return lowest, highest
