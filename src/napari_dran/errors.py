@@ -1,5 +1,7 @@
-"""The errors a user can meet. Each message says what is wrong, what was found,
-what is allowed and what to do; the command and the widgets show it as it is.
+"""The errors a user can meet.
+
+Each message says what is wrong, what was found, what is allowed and what to do;
+the command and the widgets show it as it is.
 
 None of them is a RuntimeError: napari's generator workers swallow those.
 """

@@ -154,7 +154,8 @@ class Volume:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Number type of the voxels."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = np.dtype(self.data.dtype)
+        return dtype
 
     @property
     def rgb(self) -> bool:
@@ -182,7 +183,8 @@ class Volume:
     def affine_ras(self) -> np.ndarray:
         """The affine as nibabel writes it: indices (x, y, z) to R, A, S in ``unit``."""
         lps = self.affine[[2, 1, 0, 3]][:, [2, 1, 0, 3]]
-        return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
+        ras: np.ndarray = np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
+        return ras
 
     def with_data(self, data: Any, **changes: Any) -> Volume:
         """Return a volume with other voxels at the same place.

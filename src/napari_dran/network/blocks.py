@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Padding = Literal["zeros", "reflect"]
 
 
 class KernelAttention(nn.Module):
@@ -103,7 +107,7 @@ class NoiseGate(nn.Module):
         The paper names none; the released code reflects.
     """
 
-    def __init__(self, features: int, slope: float = 0.1, padding_mode: str = "zeros") -> None:
+    def __init__(self, features: int, slope: float = 0.1, padding_mode: Padding = "zeros") -> None:
         super().__init__()
         self.slope = slope
         self.feature = nn.Conv2d(features, features, 3, padding=1, padding_mode=padding_mode)

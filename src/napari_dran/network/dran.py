@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from .blocks import DynamicConv2d, DynamicResidualAttentionBlock, NoiseGate
+from .blocks import DynamicConv2d, DynamicResidualAttentionBlock, NoiseGate, Padding
 
 SMALLEST_SIDE = 8
 """Images narrower than this (in pixels) are refused."""
@@ -58,12 +60,12 @@ class DRAN(nn.Module):
         temperature: float = 1.0,
         share_blocks: bool = False,
         gate_slope: float = 0.1,
-        gate_padding: str = "zeros",
+        gate_padding: Padding = "zeros",
         bounded: bool = False,
     ) -> None:
         super().__init__()
         self.channels = channels
-        self.arguments = {
+        self.arguments: dict[str, Any] = {
             "channels": channels,
             "features": features,
             "blocks": blocks,

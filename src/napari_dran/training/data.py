@@ -58,7 +58,7 @@ def read_corpus(folder: str | Path) -> list[TrainingImage]:
 
 def corpus_sources(folder: str | Path) -> dict[str, str]:
     """Map each source of a corpus manifest to its licence, for a weights card."""
-    with open(Path(folder) / "manifest.csv", newline="") as file:
+    with (Path(folder) / "manifest.csv").open(newline="") as file:
         return {row["source"]: row["licence"] for row in csv.DictReader(file)}
 
 
@@ -136,7 +136,7 @@ class NoisyCrops:
             crop = np.tensordot(mix, crop, axes=1)[None]
         elif self.channels == 3 and len(crop) == 1:
             crop = crop.repeat(3, axis=0)
-        crop = np.rot90(crop, rng.integers(4), axes=(1, 2))
+        crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
         if rng.random() < 0.5:
             crop = crop[:, :, ::-1]
         if rng.random() < 0.25:

@@ -85,9 +85,7 @@ def temperature(recipe: Recipe, progress: float) -> float:
 @torch.no_grad()
 def average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
     """Move ``averaged`` towards ``model`` by ``1 - decay``, batch statistics included."""
-    for old, new in zip(
-        averaged.state_dict().values(), model.state_dict().values(), strict=True
-    ):
+    for old, new in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
         if old.is_floating_point():
             old.lerp_(new, 1.0 - decay)
         else:
@@ -177,15 +175,14 @@ def train(
         step, elapsed = state["step"], state["elapsed"]
         rng = np.random.default_rng([recipe.seed, step])
 
-    crops = NoisyCrops(
-        read_corpus(train_folder), recipe.channels, recipe.crop, recipe.sigma, rng
-    )
+    crops = NoisyCrops(read_corpus(train_folder), recipe.channels, recipe.crop, recipe.sigma, rng)
     pairs = [
         (noisy.to(device), clean.to(device))
         for noisy, clean in validation_pairs(read_corpus(val_folder), recipe.channels, 25.0)
     ]
     half = torch.bfloat16
-    started, last_save, losses = time.monotonic() - elapsed, time.monotonic(), []
+    started, last_save = time.monotonic() - elapsed, time.monotonic()
+    losses: list[float] = []
     while True:
         elapsed = time.monotonic() - started
         progress = elapsed / (recipe.minutes * 60)
@@ -200,7 +197,7 @@ def train(
                 "psnr25": score,
                 "temperature": model.arguments["temperature"],
             }
-            with open(run / "log.jsonl", "a") as log:
+            with (run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
             report(json.dumps(row))
             partial = run / (CHECKPOINT + ".partial")
@@ -211,7 +208,7 @@ def train(
                     "optimiser": optimiser.state_dict(),
                     "step": step,
                     "elapsed": elapsed,
-                    "recipe": {k: v for k, v in asdict(recipe).items()},
+                    "recipe": asdict(recipe),
                     "arguments": averaged.arguments,
                     "psnr25": score,
                 },
@@ -236,7 +233,7 @@ def train(
                 f"{run / CHECKPOINT}. Lower the learning rate (now {recipe.learning_rate})."
             )
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         losses.append(loss.item())
