@@ -1,0 +1,31 @@
+"""What was done to a volume, as text for a header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..volume import Volume
+
+KEY = "napari-dran"
+"""Name of the header entry, in formats whose entries have names."""
+
+
+def as_text(volume: Volume) -> str:
+    """Return all of the volume's history as one line of JSON, or an empty text."""
+    if not volume.history:
+        return ""
+    entries = [dict(entry) for entry in volume.history]
+    return json.dumps(entries[0] if len(entries) == 1 else entries, default=str)
+
+
+def short_texts(entry: Mapping[str, Any]) -> list[str]:
+    """Return one step in ever fewer words, for headers with little room."""
+    name = f"{entry.get('software', KEY)} {entry.get('version', '')}".strip()
+    words = [name]
+    if entry.get("weights"):
+        words.append(str(entry["weights"]))
+        if isinstance(entry.get("strength"), int | float):
+            words.append(f"strength {entry['strength']:g}")
+    return [" ".join(words[:n]) for n in range(len(words), 0, -1)]

@@ -1,0 +1,324 @@
+"""NIfTI-1 and NIfTI-2 (.nii, .nii.gz), header kept to the letter."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FileReadError, InputError
+from ..volume import Source, Volume
+from . import history
+from .orientation import (
+    is_usable,
+    ras_from_zyx,
+    same_place,
+    to_file_affine,
+    to_file_order,
+    to_volume_order,
+    with_z,
+    zyx_from_ras,
+)
+from .reading import reading
+
+_UNITS = {"mm": "mm", "um": "micron", "pixel": "unknown"}
+_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
+# What NIfTI cannot hold, and the next type that holds all of its values.
+_WIDER = {"bool": "uint8", "float16": "float32"}
+_LARGEST_NIFTI1_AXIS = 32767
+_DESCRIP_BYTES = 79
+
+
+@dataclass(frozen=True)
+class NiftiHeader:
+    """What is needed to write a NIfTI file again as it was.
+
+    Parameters
+    ----------
+    header : nibabel.Nifti1Header
+        The file's own, extensions included.
+    slope, inter : float
+        The scaling of the values on disk; 1 and 0 if there is none.
+    spatial_shape : tuple of int
+        The volume's, as read.
+    time_step : float or None
+        The volume's, as read.
+    unit : str
+        The volume's, as read.
+    """
+
+    header: Any
+    slope: float
+    inter: float
+    spatial_shape: tuple[int, ...]
+    time_step: float | None
+    unit: str
+
+
+def read_nifti(path: Path) -> Volume:
+    """Read a NIfTI file into memory.
+
+    Values on disk without scaling keep their dtype. Scaled values become float32,
+    or float64 where float32 could not tell neighbouring values apart. Positions
+    come from the sform if its code is set, else from the qform, else from the
+    voxel size alone, as in nibabel. Spatial units that are not stated are taken as
+    mm if the file has a position, as all NIfTI tools do; metres become mm.
+
+    Parameters
+    ----------
+    path : Path
+        A .nii or .nii.gz file.
+
+    Returns
+    -------
+    Volume
+        Axes yx, zyx, tzyx or czyx; RGB24 and RGBA32 files have s as well.
+        Further axes of length one are left out, and written again.
+
+    Raises
+    ------
+    FileReadError
+        The file is missing, damaged, complex, or has more axes than a volume.
+    """
+    import nibabel
+
+    with reading(path, "NIfTI"):
+        image: Any = nibabel.load(path, mmap=False, keep_file_open=False)  # type: ignore[attr-defined]
+        header = image.header.copy()
+        raw = image.dataobj.get_unscaled()
+        slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
+        affine = _affine(path, header)
+    if raw.dtype.kind == "c":
+        raise FileReadError(
+            f"{path} holds complex numbers. Save their magnitude as a NIfTI file first."
+        )
+    axes, index = _axes(path, raw.shape)
+    raw = raw.reshape(index)
+    colour = raw.dtype.fields is not None
+    if colour:
+        raw = np.stack([raw[name] for name in raw.dtype.names], axis=-1)
+        axes += "s"
+    else:
+        raw = _scale(raw.astype(raw.dtype.newbyteorder("="), copy=False), slope, inter)
+    first = 0
+    if axes[0] in "tc":
+        raw, first = np.moveaxis(raw, 3, 0), 1
+    flat = "z" not in axes
+    data, permutation, flips, affine = to_volume_order(raw, first, affine, 2 if flat else None)
+    if flat:
+        data = data.squeeze(first)
+    unit, factor = _unit(header)
+    affine[:3] *= factor
+    time_step = _time_step(header) if axes[0] == "t" else None
+    spatial = data.shape[first : first + (2 if flat else 3)]
+    kept = NiftiHeader(header, slope, inter, spatial, time_step, unit)
+    return Volume(
+        data,
+        axes,
+        affine,
+        unit,
+        time_step,
+        _name(path),
+        Source("nifti", path, kept, permutation, flips, affine.copy()),
+    )
+
+
+def write_nifti(volume: Volume, path: Path) -> None:
+    """Write a volume as NIfTI.
+
+    A volume that was read from NIfTI gets its file's header again: version, byte
+    order, qform, sform and their codes, units, description, intent, extensions.
+    If it has been moved, cropped or resampled since, its geometry is written anew
+    into qform and sform. Data that the file held as scaled integers go back to
+    these integers if that is exact, else they are written as floats with slope 1.
+    bool becomes uint8 and float16 becomes float32. The last step of the history is
+    added to the description if there is room, and all of it as a comment extension.
+
+    Parameters
+    ----------
+    volume : Volume
+        Colour must be uint8.
+    path : Path
+        Where to write; ends in .nii or .nii.gz.
+
+    Raises
+    ------
+    InputError
+        Colour samples that NIfTI cannot hold.
+    """
+    import nibabel
+
+    source = volume.source if volume.source and volume.source.format == "nifti" else None
+    kept: NiftiHeader | None = source.header if source else None
+    data, axes = with_z(volume)
+    if volume.rgb and data.dtype != np.uint8:
+        raise InputError(
+            f"NIfTI holds colour as uint8 only, this image has {data.dtype} samples. "
+            "Write .tif or .nrrd instead, or convert the image to uint8."
+        )
+    data = data.astype(_WIDER.get(data.dtype.name, data.dtype), copy=False)
+    permutation, flips = (source.permutation, source.flips) if source else ((2, 1, 0), (False,) * 3)
+    first = axes.index("z")
+    shape = data.shape[first : first + 3]
+    data = to_file_order(data, first, permutation, flips)
+    if first:
+        data = np.moveaxis(data, 0, 3)
+        if axes[0] == "c":  # NIfTI keeps the fifth axis for several values at a place
+            data = np.expand_dims(data, 3)
+    if volume.rgb:
+        fields = [(name, "u1") for name in "RGBA"[: data.shape[-1]]]
+        data = np.ascontiguousarray(data).view(fields)[..., 0]
+    elif "z" not in volume.axes and data.shape[2:] == (1,):
+        data = data[..., 0]
+    header: Any
+    slope, inter = 1.0, 0.0
+    if kept:
+        data, slope, inter = _unscale(data, kept)
+        old_shape = kept.header.get_data_shape()
+        if [n for n in old_shape if n > 1] == [n for n in data.shape if n > 1]:
+            data = data.reshape(old_shape)
+        header = kept.header.copy()
+        header.extensions = type(header.extensions)(kept.header.extensions)
+    else:
+        large = max(data.shape) > _LARGEST_NIFTI1_AXIS
+        header = nibabel.Nifti2Header() if large else nibabel.Nifti1Header()  # type: ignore[attr-defined]
+    header.set_data_dtype(data.dtype)
+    header.set_data_shape(data.shape)
+    if not (source and kept and same_place(volume, source, kept.spatial_shape)):
+        _set_geometry(header, volume, to_file_affine(volume.affine, shape, permutation, flips))
+    if not kept or volume.unit != kept.unit:
+        header.set_xyzt_units(_UNITS.get(volume.unit, "unknown"), header.get_xyzt_units()[1])
+    if volume.time_step is not None and (not kept or volume.time_step != kept.time_step):
+        _set_time_step(header, volume.time_step)
+    header.set_slope_inter(slope, inter)
+    _describe(header, volume)
+    second = header["sizeof_hdr"] == 540
+    image_class = nibabel.Nifti2Image if second else nibabel.Nifti1Image  # type: ignore[attr-defined]
+    # With an affine of its own, nibabel would replace qform, sform and codes.
+    image_class(data, None, header).to_filename(path)
+
+
+def _affine(path: Path, header: Any) -> np.ndarray:
+    """File indices (i, j, k) to world (z, y, x), in the file's unit."""
+    affine = header.get_best_affine()
+    if not is_usable(affine):
+        logging.getLogger(__name__).warning(
+            "%s gives no usable position (its matrix is singular); only its voxel size is used.",
+            path.name,
+        )
+        affine = header.get_base_affine()
+        if not is_usable(affine):
+            affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    return zyx_from_ras(affine)
+
+
+def _axes(path: Path, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    """Name the axes of a file, and give its shape with three spatial and at most one more."""
+    if len(shape) < 2:
+        raise FileReadError(
+            f"{path} holds {len(shape)}-D data of shape {shape}, not an image. "
+            "Expected at least two axes."
+        )
+    spatial = (*shape, 1)[:3]
+    further = [(axis, n) for axis, n in enumerate(shape) if axis >= 3 and n > 1]
+    if len(further) > 1:
+        raise FileReadError(
+            f"{path} has {3 + len(further)} axes, shape {shape}. "
+            "Expected at most four; extract one time point or one component first."
+        )
+    axes = "yx" if len(shape) == 2 else "zyx"
+    if not further:
+        return axes, spatial
+    axis, length = further[0]
+    return ("t" if axis == 3 else "c") + axes, (*spatial, length)
+
+
+def _scale(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
+    if (slope, inter) == (1.0, 0.0):
+        return raw
+    values = raw.astype(np.float64) * slope + inter
+    if raw.dtype == np.float64 or raw.size == 0:
+        return values
+    largest = np.float32(np.nanmax(np.abs(values)))
+    if np.isfinite(largest) and (raw.dtype.kind == "f" or np.spacing(largest) * 4 < abs(slope)):
+        return values.astype(np.float32)
+    return values
+
+
+def _unscale(data: np.ndarray, kept: NiftiHeader) -> tuple[np.ndarray, float, float]:
+    """Return the file's own integers and scaling if they stand for exactly these values."""
+    dtype = kept.header.get_data_dtype().newbyteorder("=")
+    if (kept.slope, kept.inter) == (1.0, 0.0) or dtype.kind not in "iu" or data.dtype.kind != "f":
+        return data, 1.0, 0.0
+    if np.all(np.isfinite(data)):
+        info = np.iinfo(dtype)
+        raw = np.rint((data.astype(np.float64) - kept.inter) / kept.slope)
+        if raw.min() >= info.min and raw.max() <= info.max:
+            whole = raw.astype(dtype)
+            if np.array_equal(_scale(whole, kept.slope, kept.inter).astype(data.dtype), data):
+                return whole, kept.slope, kept.inter
+    return data, 1.0, 0.0
+
+
+def _unit(header: Any) -> tuple[str, float]:
+    """Name the volume's unit, and give its number in one unit of the file."""
+    name = header.get_xyzt_units()[0]
+    if name == "unknown":
+        placed = int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0
+        return ("mm" if placed else "pixel"), 1.0
+    return {"mm": ("mm", 1.0), "micron": ("um", 1.0), "meter": ("mm", 1000.0)}[name]
+
+
+def _time_step(header: Any) -> float | None:
+    factor = _SECONDS.get(header.get_xyzt_units()[1])
+    step = float(header["pixdim"][4])
+    return step * factor if factor and np.isfinite(step) and step > 0 else None
+
+
+def _set_time_step(header: Any, seconds: float) -> None:
+    space, time = header.get_xyzt_units()
+    if time not in _SECONDS or time == "unknown":
+        time = "sec"
+        header.set_xyzt_units(space, time)
+    header["pixdim"][4] = seconds / _SECONDS[time]
+
+
+def _set_geometry(header: Any, volume: Volume, affine: np.ndarray) -> None:
+    """Write the volume's place into qform and sform, keeping the meaning of their codes."""
+    if volume.unit == "mm" and header.get_xyzt_units()[0] == "meter":
+        affine = np.diag([1e-3, 1e-3, 1e-3, 1.0]) @ affine
+    ras = ras_from_zyx(affine)
+    codes = int(header["sform_code"]), int(header["qform_code"])
+    header.set_sform(ras, code=codes[0] or codes[1] or 1)
+    # The qform has no room for shear; nibabel writes the nearest rotation.
+    header.set_qform(ras, code=codes[1] or codes[0] or 1)
+    for field in ("slice_start", "slice_end", "slice_code"):
+        header[field] = 0
+
+
+def _describe(header: Any, volume: Volume) -> None:
+    """Add what was done to the volume to the description and as a comment."""
+    from nibabel.nifti1 import Nifti1Extension
+
+    if not volume.history:
+        return
+    old = bytes(header["descrip"].item()).rstrip(b"\0 ")
+    for text in history.short_texts(volume.history[-1]):
+        new = (old + b"; " if old else b"") + text.encode("ascii", "replace")
+        if len(new) <= _DESCRIP_BYTES:
+            header["descrip"] = new
+            break
+    header.extensions.append(
+        Nifti1Extension("comment", history.as_text(volume).encode())
+    )
+
+
+def _name(path: Path) -> str:
+    name = path.name
+    for suffix in (".gz", ".nii"):
+        if name.lower().endswith(suffix):
+            name = name[: -len(suffix)]
+    return name
