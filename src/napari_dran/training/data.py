@@ -11,7 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..errors import FileReadError, InputError
+
 MAX_GREY = 255.0
+MAX_GREY_16 = 65535.0
 
 
 @dataclass(frozen=True)
@@ -34,26 +37,58 @@ class TrainingImage:
 
 
 def read_corpus(folder: str | Path) -> list[TrainingImage]:
-    """Read ``<folder>/<modality>/*.png`` (8 bit, grey or RGB), sorted by name.
+    """Read ``<folder>/<modality>/*.png`` (8 or 16 bit, grey or RGB), sorted by name.
 
     Raises
     ------
-    ValueError
+    InputError
         The folder holds no such image.
+    FileReadError
+        An image is damaged.
+    """
+    return [read_image(path) for path in corpus_files(folder)]
+
+
+def corpus_files(folder: str | Path) -> list[Path]:
+    """List ``<folder>/<modality>/*.png``, sorted by name.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
     """
     root = Path(folder)
-    images = []
-    for path in sorted(root.glob("*/*.png")):
-        with Image.open(path) as image:
-            pixels = np.asarray(image, dtype=np.float32) / MAX_GREY
-        pixels = pixels[None] if pixels.ndim == 2 else pixels[..., :3].transpose(2, 0, 1)
-        name = f"{path.parent.name}/{path.name}"
-        images.append(TrainingImage(name, path.parent.name, np.ascontiguousarray(pixels)))
-    if not images:
-        raise ValueError(
-            f"Found no training images in {root}. Expected PNG files in {root}/<modality>/."
+    paths = sorted(root.glob("*/*.png"))
+    if not paths:
+        raise InputError(
+            f"Found no images in {root}. Expected PNG files in folders named after the "
+            f"modality, e.g. {root / 'mri' / 'image.png'}."
         )
-    return images
+    return paths
+
+
+def read_image(path: Path) -> TrainingImage:
+    """Read ``<modality>/<file>.png``.
+
+    Raises
+    ------
+    FileReadError
+        The image is damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            plain = "RGB" if image.mode in ("P", "PA", "RGBA", "CMYK") else "L"
+            known = image.mode in ("L", "RGB") or image.mode.startswith("I")
+            pixels = np.asarray(image if known else image.convert(plain))
+    except (OSError, SyntaxError) as error:
+        raise FileReadError(
+            f"Could not read {path} ({error}). Remove the file or get it again."
+        ) from error
+    largest = MAX_GREY if pixels.dtype == np.uint8 else MAX_GREY_16
+    scaled = pixels.astype(np.float32) / np.float32(largest)
+    scaled = scaled[None] if scaled.ndim == 2 else scaled.transpose(2, 0, 1)
+    name = f"{path.parent.name}/{path.name}"
+    return TrainingImage(name, path.parent.name, np.ascontiguousarray(scaled))
 
 
 def corpus_sources(folder: str | Path) -> dict[str, str]:
@@ -98,14 +133,14 @@ class NoisyCrops:
         self.groups: dict[str, list[np.ndarray]] = {}
         for image in images:
             if min(image.pixels.shape[1:]) < crop:
-                raise ValueError(
+                raise InputError(
                     f"{image.name} is {image.pixels.shape[2]} x {image.pixels.shape[1]} pixels, "
                     f"smaller than the crop of {crop}. Lower the crop or remove the image."
                 )
             self.groups.setdefault(image.modality, []).append(image.pixels)
         self.colour = [key for key, group in self.groups.items() if group[0].shape[0] == 3]
         if channels == 3 and not self.colour:
-            raise ValueError("Expected colour images for a network of three channels, got none.")
+            raise InputError("Expected colour images for a network of three channels, got none.")
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Draw ``size`` crops.

@@ -1,0 +1,313 @@
+"""How well a method removes known noise: protocol ``gaussian``.
+
+Images are in [0, 1]; Gaussian noise of standard deviation sigma / 255 is added
+without clipping; the method gets the unclipped noisy image and, unless it is
+told, does not know sigma; what it returns is clipped to [0, 1] and compared
+with the clean image: PSNR with a data range of 1, SSIM with Gaussian weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError, WeightsError
+from ..files.atomic import writing
+from ..metrics import SSIM_SMALLEST_SIDE, psnr, ssim
+from ..noise import GREY_LEVELS, add_gaussian
+
+SIGMAS = (10.0, 25.0, 50.0)
+
+CATEGORIES = {
+    "radiology": ("xray", "mri", "ct", "ultrasound"),
+    "microscopy": ("histopathology", "fluorescence"),
+    "dermatology": ("dermatology",),
+}
+"""Which modalities make up which category of the paper's tables."""
+
+AUTO_WEIGHTS = {1: "dran-grey", 3: "dran-colour"}
+"""Weights that "auto" takes for images of one and of three channels."""
+
+Method = Callable[[np.ndarray, float], np.ndarray]
+"""Maps a noisy float32 image (height, width[, 3]), not clipped, and the standard
+deviation of its noise, both in units of [0, 1] images, to the clean image."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Scores of one image at one noise level.
+
+    Parameters
+    ----------
+    image : str
+        ``modality/file.png``.
+    modality : str
+        Name of its folder.
+    sigma : float
+        Standard deviation of the added noise, in grey levels of 255.
+    psnr, ssim : float
+        Of the method's output, PSNR in dB.
+    psnr_noisy, ssim_noisy : float
+        Of the noisy image itself, clipped to [0, 1].
+    """
+
+    image: str
+    modality: str
+    sigma: float
+    psnr: float
+    ssim: float
+    psnr_noisy: float
+    ssim_noisy: float
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean scores over the images of a modality or of a category."""
+
+    group: str
+    sigma: float
+    images: int
+    psnr: float
+    ssim: float
+    psnr_noisy: float
+    ssim_noisy: float
+
+
+class NetworkMethod:
+    """Weights as a :data:`Method`. The network is not told sigma.
+
+    Parameters
+    ----------
+    weights : str or Path
+        A shipped name, a .safetensors file, or "auto": :data:`AUTO_WEIGHTS` by
+        the channels of each image.
+    device : str
+        "auto", or a torch device.
+    """
+
+    def __init__(self, weights: str | Path = "auto", device: str = "auto") -> None:
+        from ..denoising import choose_device
+        from ..weights import load_weights, read_card
+
+        self._device = choose_device(device)
+        self._load = load_weights
+        self._networks: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
+        self._by_channels = dict(AUTO_WEIGHTS)
+        self.weights = str(weights)
+        if self.weights != "auto":
+            self._by_channels = {read_card(weights).channels: str(weights)}
+
+    def takes(self, channels: int) -> bool:
+        """Whether there are weights for images of that many channels."""
+        return channels in self._by_channels
+
+    def __call__(self, noisy: np.ndarray, sigma: float = 0.0) -> np.ndarray:
+        """Denoise an image (height, width) or (height, width, 3)."""
+        name = self._by_channels[1 if noisy.ndim == 2 else noisy.shape[2]]
+        if name not in self._networks:
+            self._networks[name] = self._prepare(name)
+        return noisy - self._networks[name](noisy)
+
+    def _prepare(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
+        import torch
+
+        from ..network.fused import fuse
+
+        network = fuse(self._load(name)[0]).to(self._device)
+
+        def predict(noisy: np.ndarray) -> np.ndarray:
+            planes = noisy[None, None] if noisy.ndim == 2 else noisy.transpose(2, 0, 1)[None]
+            tensor = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
+            with torch.inference_mode():
+                noise: np.ndarray = network(tensor.to(self._device))[0].float().cpu().numpy()
+            return noise[0] if noisy.ndim == 2 else noise.transpose(1, 2, 0)
+
+        return predict
+
+
+def evaluate(
+    root: str | Path,
+    weights: str | Path = "auto",
+    sigmas: Sequence[float] = SIGMAS,
+    *,
+    method: Method | None = None,
+    device: str = "auto",
+    progress: Callable[[int, int], object] | None = None,
+    notice: Callable[[str], object] = lambda sentence: None,
+) -> list[Row]:
+    """Measure weights, or any other method, on clean images with added noise.
+
+    Grey weights are measured on grey images and colour weights on RGB images;
+    images of the other kind are skipped, and ``notice`` is told once. (Grey
+    weights could run on each colour channel, but that is not how they are used.)
+
+    Parameters
+    ----------
+    root : str or Path
+        Folder of ``<modality>/*.png``, 8 or 16 bit, grey or RGB.
+    weights : str or Path
+        A shipped name, a .safetensors file, or "auto" for the shipped weights
+        that fit each image.
+    sigmas : sequence of float
+        Standard deviations of the noise, in grey levels of 255.
+    method : callable, optional
+        Measure this instead of weights.
+    device : str
+        "auto", or a torch device.
+    progress : callable, optional
+        Gets the number of scores done and in all.
+    notice : callable
+        Gets a sentence if images are skipped.
+
+    Returns
+    -------
+    list of Row
+        One an image and sigma, by image name, then in the order of ``sigmas``.
+
+    Raises
+    ------
+    InputError
+        No images, an image too small, or a sigma that is negative.
+    WeightsError
+        Unknown weights, or none of the images is of their kind.
+    """
+    from .data import corpus_files, read_image
+
+    _check_sigmas(sigmas)
+    paths = corpus_files(root)
+    run: Method = method or NetworkMethod(weights, device)
+    rows: list[Row] = []
+    skipped: list[str] = []
+    done, total = 0, len(paths) * len(sigmas)
+    for path in paths:
+        image = read_image(path)
+        channels = len(image.pixels)
+        taken = not isinstance(run, NetworkMethod) or run.takes(channels)
+        if not taken:
+            skipped.append(image.modality)
+        clean = image.pixels[0] if channels == 1 else image.pixels.transpose(1, 2, 0)
+        _check_size(clean, image.name)
+        for sigma in sigmas:
+            if taken:
+                rows.append(score(image.name, clean, sigma, run))
+            done += 1
+            if progress:
+                progress(done, total)
+    if skipped:
+        kind = "colour" if isinstance(run, NetworkMethod) and run.takes(1) else "grey"
+        sentence = (
+            f"{len(skipped)} of {len(paths)} images are {kind} "
+            f"({', '.join(sorted(set(skipped)))}), which the weights {str(weights)!r} do not take"
+        )
+        if not rows:
+            raise WeightsError(f"{sentence}. Use --weights auto, or weights for {kind} images.")
+        notice(f"{sentence}: skipped. Use --weights auto to measure every image.")
+    return rows
+
+
+def score(name: str, clean: np.ndarray, sigma: float, method: Method) -> Row:
+    """Add noise to one image, remove it, and measure.
+
+    Parameters
+    ----------
+    name : str
+        ``modality/file.png``; it also decides the noise.
+    clean : ndarray
+        float32 (height, width) or (height, width, 3) in [0, 1].
+    sigma : float
+        Standard deviation of the noise, in grey levels of 255.
+    method : callable
+        What removes it.
+    """
+    noisy = add_gaussian(clean, sigma, noise_seed(name, sigma))
+    output = np.clip(method(noisy, sigma / GREY_LEVELS), 0, 1)
+    before = np.clip(noisy, 0, 1)
+    colour = clean.ndim == 3
+    return Row(
+        image=name,
+        modality=name.split("/")[0],
+        sigma=float(sigma),
+        psnr=psnr(clean, output),
+        ssim=ssim(clean, output, colour=colour),
+        psnr_noisy=psnr(clean, before),
+        ssim_noisy=ssim(clean, before, colour=colour),
+    )
+
+
+def noise_seed(name: str, sigma: float) -> int:
+    """Return the seed of an image's noise: the same on every machine and run."""
+    digest = hashlib.sha256(f"{name} {sigma:g}".encode()).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+def summarise(rows: Iterable[Row]) -> list[Mean]:
+    """Return means by modality, then by category, for each sigma.
+
+    A category's mean is over all of its images; modalities that belong to none
+    (see :data:`CATEGORIES`) appear by themselves only.
+    """
+    rows = list(rows)
+    modalities = list(dict.fromkeys(row.modality for row in rows))
+    groups = [(name, (name,)) for name in modalities]
+    groups += [
+        (category, members)
+        for category, members in CATEGORIES.items()
+        if members != (category,) and set(members) & set(modalities)
+    ]
+    sigmas = sorted({row.sigma for row in rows})
+    means = []
+    for group, members in groups:
+        for sigma in sigmas:
+            mine = [row for row in rows if row.modality in members and row.sigma == sigma]
+            if mine:
+                means.append(_mean(group, sigma, mine))
+    return means
+
+
+def write_rows(rows: Iterable[Row], path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write rows as CSV, one column a field of :class:`Row`.
+
+    Raises
+    ------
+    FileWriteError
+        The folder does not exist, or the file does and ``overwrite`` is false.
+    """
+    with writing(path, overwrite) as temporary, temporary.open("w", newline="") as file:
+        table = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            values = asdict(row)
+            scores = {key: f"{values[key]:.6g}" for key in values if key not in _WORDS}
+            table.writerow({**values, **scores})
+    return Path(path)
+
+
+_WORDS = ("image", "modality")
+
+
+def _mean(group: str, sigma: float, rows: list[Row]) -> Mean:
+    columns = ("psnr", "ssim", "psnr_noisy", "ssim_noisy")
+    means = {c: float(np.mean([getattr(row, c) for row in rows])) for c in columns}
+    return Mean(group, sigma, len(rows), **means)
+
+
+def _check_sigmas(sigmas: Sequence[float]) -> None:
+    wrong = [sigma for sigma in sigmas if not (math.isfinite(sigma) and sigma >= 0)]
+    if wrong or not sigmas:
+        raise InputError(
+            f"Expected noise levels of 0 or more grey levels of 255, got {list(sigmas)}."
+        )
+
+
+def _check_size(clean: np.ndarray, name: str) -> None:
+    if min(clean.shape[:2]) < SSIM_SMALLEST_SIDE:
+        raise InputError(
+            f"{name} is {clean.shape[1]} x {clean.shape[0]} pixels. Images of at least "
+            f"{SSIM_SMALLEST_SIDE} x {SSIM_SMALLEST_SIDE} pixels can be measured; remove it."
+        )
