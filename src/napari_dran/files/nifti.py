@@ -186,19 +186,23 @@ def write_nifti(volume: Volume, path: Path) -> None:
         large = max(data.shape) > _LARGEST_NIFTI1_AXIS
         header = nibabel.Nifti2Header() if large else nibabel.Nifti1Header()  # type: ignore[attr-defined]
     header.set_data_dtype(data.dtype)
-    header.set_data_shape(data.shape)
+    if header.get_data_shape() != data.shape:
+        pixdim = header["pixdim"].copy()
+        header.set_data_shape(data.shape)  # which sets the steps of unused axes to one
+        header["pixdim"] = pixdim
     if not (source and kept and same_place(volume, source, kept.spatial_shape)):
         _set_geometry(header, volume, to_file_affine(volume.affine, shape, permutation, flips))
     if not kept or volume.unit != kept.unit:
         header.set_xyzt_units(_UNITS.get(volume.unit, "unknown"), header.get_xyzt_units()[1])
     if volume.time_step is not None and (not kept or volume.time_step != kept.time_step):
         _set_time_step(header, volume.time_step)
-    header.set_slope_inter(slope, inter)
     _describe(header, volume)
     second = header["sizeof_hdr"] == 540
     image_class = nibabel.Nifti2Image if second else nibabel.Nifti1Image  # type: ignore[attr-defined]
     # With an affine of its own, nibabel would replace qform, sform and codes.
-    image_class(data, None, header).to_filename(path)
+    image = image_class(data, None, header)
+    image.header.set_slope_inter(slope, inter)  # the constructor has cleared them
+    image.to_filename(path)
 
 
 def _affine(path: Path, header: Any) -> np.ndarray:
