@@ -1,0 +1,1 @@
+"""What napari sees. Nothing is imported here: napari imports it at every start."""

@@ -1,0 +1,81 @@
+"""napari's readers and writers; the files themselves are the business of ``files``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .layers import layer_data_to_volume, volume_to_layer
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerData]] | None:
+    """Tell napari whether we can read a file or folder, and how.
+
+    Parameters
+    ----------
+    path : str or list of str
+        One file, a folder with a DICOM series, or several files.
+
+    Returns
+    -------
+    callable or None
+        None hands the path on to another reader.
+    """
+    from ..files import is_readable
+
+    paths = [path] if isinstance(path, str) else list(path)
+    return read_layers if paths and all(is_readable(p) for p in paths) else None
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Read each path as one image layer that knows where it lies in the patient.
+
+    Parameters
+    ----------
+    path : str or list of str
+        See :func:`get_reader`.
+
+    Raises
+    ------
+    FileReadError
+        A file is missing, damaged, or holds no image.
+    """
+    from ..files import read_volume
+
+    paths = [path] if isinstance(path, str) else list(path)
+    return [volume_to_layer(read_volume(p)) for p in paths]
+
+
+def write_layer(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
+    """Write an image or labels layer as a volume at the place where it lies now.
+
+    napari asked the user about overwriting before it came here.
+
+    Parameters
+    ----------
+    path : str
+        Ends in the suffix of a format we write.
+    data : ndarray or dask array
+        The layer's data.
+    arguments : dict
+        What ``layer.as_layer_data_tuple()`` gives.
+
+    Returns
+    -------
+    list of str
+        The file that was written.
+
+    Raises
+    ------
+    InputError
+        The layer's data cannot be a volume.
+    FileWriteError
+        The file cannot be written.
+    """
+    from ..files import write_volume
+
+    volume = layer_data_to_volume(data, arguments)
+    return [str(write_volume(volume, Path(path), overwrite=True))]
