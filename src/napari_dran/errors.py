@@ -39,3 +39,7 @@ class FileWriteError(DranError, OSError):
 
 class OutputExistsError(FileWriteError, FileExistsError):
     """An output file is there already and was not to be overwritten."""
+
+
+class Cancelled(DranError):
+    """The user stopped the work; nothing was written."""

@@ -159,7 +159,8 @@ def finite_range(image: np.ndarray) -> tuple[float, float]:
     InputError
         There is none.
     """
-    low, high = float(np.min(image)), float(np.max(image))
+    with np.errstate(invalid="ignore"):
+        low, high = float(np.min(image)), float(np.max(image))
     if math.isfinite(low) and math.isfinite(high):
         return low, high
     finite = image[np.isfinite(image)]

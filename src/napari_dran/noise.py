@@ -41,20 +41,23 @@ def estimate_sigma(image: Any, axes: str | None = None, axis: int | str = 0) -> 
     """
     axes = axes or guess_axes(image.shape)
     indices = sample_evenly(slice_indices(image.shape, axes, axis))
-    return median_sigma([np.asarray(image[index]) for index in indices])
+    return median_of_positive([sigma_of_slice(np.asarray(image[index])) for index in indices])
 
 
-def median_sigma(slices: list[np.ndarray]) -> float:
-    """Estimate sigma as the median over slices (height, width[, 3])."""
-    sigmas = []
-    for pixels in slices:
-        samples = [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
-        found = [sigma for sample in samples if (sigma := _sigma_of_slice(sample)) > 0]
-        sigmas.extend([float(np.mean(found))] if found else [])
-    return float(np.median(sigmas)) if sigmas else 0.0
+def median_of_positive(sigmas: list[float]) -> float:
+    """Return the median of what is above zero; zero if nothing is."""
+    positive = [sigma for sigma in sigmas if sigma > 0]
+    return float(np.median(positive)) if positive else 0.0
 
 
-def _sigma_of_slice(pixels: np.ndarray) -> float:
+def sigma_of_slice(pixels: np.ndarray) -> float:
+    """Estimate sigma of one slice (height, width[, 3]): the mean over its samples."""
+    samples = [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
+    found = [sigma for sample in samples if (sigma := _sigma_of_sample(sample)) > 0]
+    return float(np.mean(found)) if found else 0.0
+
+
+def _sigma_of_sample(pixels: np.ndarray) -> float:
     values = pixels.astype(np.float64)
     finite = np.isfinite(values)
     if not finite.any():

@@ -1,0 +1,22 @@
+"""Denoising: arrays, volumes and layers in, the same out."""
+
+from __future__ import annotations
+
+from .blending import MAX_STRENGTH, blend
+from .denoiser import AUTO, Denoiser
+from .entry import denoise
+from .plan import Plan, Step
+from .provenance import Provenance
+from .result import Denoised
+
+__all__ = [
+    "AUTO",
+    "MAX_STRENGTH",
+    "Denoised",
+    "Denoiser",
+    "Plan",
+    "Provenance",
+    "Step",
+    "blend",
+    "denoise",
+]

@@ -1,0 +1,70 @@
+"""Dask arrays: denoised slice by slice, when they are computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..intensity import DEFAULT_WINDOW, Window
+from ..volume import Volume
+from .blending import blend
+
+if TYPE_CHECKING:
+    from .denoiser import Denoiser
+
+
+def is_dask(data: Any) -> bool:
+    """Tell whether ``data`` is a dask array, without importing dask."""
+    return hasattr(data, "__dask_graph__") and hasattr(data, "map_blocks")
+
+
+def denoise_lazily(
+    denoiser: Denoiser,
+    image: Any,
+    axes: str | None = None,
+    window: str | tuple[float, float] | Window = DEFAULT_WINDOW,
+    axis: int | str = 0,
+    strength: float = 1.0,
+    contrast_limits: tuple[float, float] | None = None,
+) -> Any:
+    """Return a lazy dask array, or Volume of one, with one chunk a slice.
+
+    The arguments are those of :meth:`Denoiser.plan`. They are checked, and the
+    window is chosen, at once; the network runs when chunks are computed, one at a
+    time, as it uses all cores by itself.
+    """
+    from dask.utils import SerializableLock
+
+    plan = denoiser.plan(
+        image, axes=axes, window=window, axis=axis, contrast_limits=contrast_limits
+    )
+    denoiser.batch_size(plan.card, plan.slice_shape)
+    one_slice = {
+        position: 1 if letter in "tc" or letter == plan.axis else -1
+        for position, letter in enumerate(plan.axes)
+    }
+    channel = plan.axes.find("c")
+    inside = tuple(0 if size == 1 else slice(None) for size in one_slice.values())
+    if plan.axes.endswith("s"):
+        inside = (*inside[:-1], slice(0, 3))
+    lock = SerializableLock()
+    windows, card = plan.windows, plan.card
+
+    def denoise_block(block: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
+        number = block_id[channel] if len(windows) > 1 else 0
+        clean = np.array(block)
+        pixels = clean[inside]
+        with lock:
+            (noise,) = denoiser.noise_of_slices([pixels], [windows[number]], card)
+        clean[inside] = blend(pixels, noise, strength)
+        return clean
+
+    data = plan.data.rechunk(one_slice)
+    clean = data.map_blocks(
+        denoise_block, dtype=data.dtype, meta=np.empty((0,) * data.ndim, data.dtype)
+    )
+    if isinstance(image, Volume):
+        history = (*image.history, plan.provenance(strength).as_dict())
+        return image.with_data(clean, history=history)
+    return clean

@@ -1,0 +1,224 @@
+"""The plan of a run: everything checked and chosen before the first slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..intensity import Window
+from ..noise import GREY_LEVELS, median_of_positive, sigma_of_slice
+from ..slices import Index, sample_evenly
+from .provenance import Provenance
+
+if TYPE_CHECKING:
+    from ..weights import Card
+    from .denoiser import Denoiser
+
+LEAST_INSIDE = 0.01
+
+
+@dataclass(frozen=True)
+class Step:
+    """The noise of one slice.
+
+    Parameters
+    ----------
+    done, total : int
+        Slices done, this one included, and slices in all.
+    index : Index
+        Selects the slice: ``image[index] - noise`` is the clean one.
+    noise : ndarray
+        float32 (height, width) or (height, width, 3), in the image's unit, zero
+        where nothing may change.
+    """
+
+    done: int
+    total: int
+    index: Index
+    noise: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a run will do, made by :meth:`Denoiser.plan`.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Runs the network.
+    data : ndarray or dask array
+        The image.
+    axes : str
+        Its axes.
+    axis : str
+        The axis that slices are cut across.
+    indices : list of Index
+        The slices, in order.
+    windows : tuple of Window or None
+        One for each channel of a "c" axis, otherwise just one. None where the
+        channel is constant.
+    card : Card
+        The weights'.
+    """
+
+    denoiser: Denoiser
+    data: Any
+    axes: str
+    axis: str
+    indices: list[Index]
+    windows: tuple[Window | None, ...]
+    card: Card
+
+    @property
+    def window(self) -> Window | None:
+        """The window, or the range of all windows where channels have their own."""
+        windows = [window for window in self.windows if window is not None]
+        if not windows:
+            return None
+        low, high = min(w.low for w in windows), max(w.high for w in windows)
+        return Window(low, high, windows[0].name)
+
+    @cached_property
+    def sigma(self) -> float:
+        """Estimated standard deviation of the noise, in the image's unit."""
+        return median_of_positive(self._sigmas)
+
+    @cached_property
+    def sigma_255(self) -> float | None:
+        """The same in grey levels of 255 of the window, each channel's of its own."""
+        if self.window is None:
+            return None
+        windows = [self.window_of(index) for index, _ in self._sample]
+        return median_of_positive(
+            [
+                sigma / window.range * GREY_LEVELS
+                for sigma, window in zip(self._sigmas, windows, strict=True)
+                if window is not None
+            ]
+        )
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that the user should read before trusting the result."""
+        if self.window is None:
+            return ("The image is constant: there is nothing to denoise.",)
+        notes = []
+        inside = np.mean([np.mean(self.window.contains(pixels)) for _, pixels in self._sample])
+        if inside < LEAST_INSIDE:
+            notes.append(
+                f"Only {inside:.1%} of the values lie in the window {self.window}; all others are "
+                "left as they are. Choose a window that fits the image, e.g. 'percentile'."
+            )
+        low, high = self.card.sigma_range
+        sigma = self.sigma_255
+        if sigma is not None and not low <= sigma <= high:
+            notes.append(
+                f"The estimated noise, {sigma:.1f} grey levels of 255, is outside what the weights "
+                f"{self.card.name!r} were trained for ({low:g} to {high:g}). Look at the result "
+                "with care, or choose a wider window."
+            )
+        return (*notes, *self.denoiser.notes)
+
+    def window_of(self, index: Index) -> Window | None:
+        """Return the window of a slice."""
+        if len(self.windows) == 1:
+            return self.windows[0]
+        number = index[self.axes.index("c")]
+        assert isinstance(number, int)
+        return self.windows[number]
+
+    def provenance(self, strength: float = 1.0) -> Provenance:
+        """Say how the image is denoised, for headers and histories."""
+        window = self.window
+        return Provenance(
+            weights=self.card.name,
+            sha256=self.card.sha256,
+            window=None if window is None else (window.low, window.high),
+            window_name="" if window is None else window.name,
+            axis=self.axis,
+            strength=float(strength),
+            sigma=self.sigma,
+            sigma_255=self.sigma_255,
+        )
+
+    def steps(self) -> Iterator[Step]:
+        """Run the network, yielding the noise of one slice after the other.
+
+        Closing the iterator stops between two batches and frees device memory.
+
+        Raises
+        ------
+        OutOfMemoryError
+            A single slice does not fit into the device's memory.
+        DeviceError
+            The device failed.
+        """
+        total, done = len(self.indices), 0
+        try:
+            while done < total:
+                size = self.denoiser.batch_size(self.card, self.slice_shape)
+                chunk = self.indices[done : done + size]
+                slices = [np.asarray(self.data[index]) for index in chunk]
+                windows = [self.window_of(index) for index in chunk]
+                noises = self.denoiser.noise_of_slices(slices, windows, self.card)
+                for index, noise in zip(chunk, noises, strict=True):
+                    done += 1
+                    yield Step(done, total, index, noise)
+        finally:
+            self.denoiser.free_cache()
+
+    @property
+    def slice_shape(self) -> tuple[int, int]:
+        """Height and width of the slices."""
+        kept = [
+            length
+            for letter, length in zip(self.axes, self.data.shape, strict=True)
+            if letter in "zyx" and letter != self.axis
+        ]
+        return kept[0], kept[1]
+
+    @cached_property
+    def _sample(self) -> list[tuple[Index, np.ndarray]]:
+        return [(index, np.asarray(self.data[index])) for index in sample_evenly(self.indices)]
+
+    @cached_property
+    def _sigmas(self) -> list[float]:
+        return [sigma_of_slice(pixels) for _, pixels in self._sample]
+
+
+def present(pixels: np.ndarray, window: Window | None) -> bool:
+    """Tell whether a slice holds anything to denoise: it varies, within the window."""
+    if window is None or not window.contains(pixels).any():
+        return False
+    samples = [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
+    return any(_varies(sample) for sample in samples)
+
+
+def _varies(pixels: np.ndarray) -> bool:
+    values = pixels if pixels.dtype.kind in "ui" else pixels[np.isfinite(pixels)]
+    return bool(values.size) and values.min() != values.max()
+
+
+def pad_small(image: np.ndarray) -> np.ndarray:
+    """Reflect an image (channels, height, width) up to the smallest size allowed."""
+    from ..network.dran import SMALLEST_SIDE
+
+    missing = [max(0, SMALLEST_SIDE - side) for side in image.shape[1:]]
+    if not any(missing):
+        return image
+    for axis, width in enumerate(missing, start=1):
+        pad = [(0, 0)] * 3
+        pad[axis] = (width // 2, width - width // 2)
+        # A single row has no other row to reflect.
+        image = np.pad(image, pad, mode="symmetric" if image.shape[axis] == 1 else "reflect")
+    return image
+
+
+def crop_small(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Undo :func:`pad_small`: crop (channels, height, width) to ``shape``."""
+    top, left = ((side - old) // 2 for side, old in zip(image.shape[1:], shape, strict=True))
+    return image[:, top : top + shape[0], left : left + shape[1]]
