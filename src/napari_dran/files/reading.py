@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import DranError, FileReadError
+
+# The names of the inner function, which tell a user nothing.
+_PREFIX = re.compile(r"^(\[nrrd\] \w+|sitk::ERROR|ITK ERROR|itk::ERROR): ")
 
 
 @contextmanager
@@ -39,7 +43,9 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
     except Exception as error:
         # Parsers raise whatever they trip over: EOFError, zlib.error, struct.error, KeyError...
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        reason = lines[-1].strip().rstrip(".")
+        reason = _PREFIX.sub("", lines[-1].strip()).rstrip(".")
+        if "No such file" in reason and path.exists():
+            reason = "its data are incomplete, or in a second file that is missing"
         raise FileReadError(
             f"Could not read {path} as {format_name}: it is damaged, cut short, or of another "
             f"format ({reason}). Copy or export it again."
