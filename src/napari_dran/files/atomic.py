@@ -18,7 +18,9 @@ _NEARLY_NOTHING = 1 << 16
 
 
 @contextmanager
-def writing(path: str | Path, overwrite: bool = False, *, size: int | None = None) -> Iterator[Path]:
+def writing(
+    path: str | Path, overwrite: bool = False, *, size: int | None = None
+) -> Iterator[Path]:
     """Give a temporary path, and move what was written there to ``path`` at the end.
 
     The temporary path has the same name, in a hidden folder beside the target, so
@@ -52,7 +54,7 @@ def writing(path: str | Path, overwrite: bool = False, *, size: int | None = Non
     path = Path(path)
     if path.is_symlink():
         path = path.resolve()
-    _check_target(path, overwrite)
+    check_target(path, overwrite)
     try:
         scratch = Path(tempfile.mkdtemp(prefix=".napari-dran-", dir=path.parent))
     except OSError as error:
@@ -72,7 +74,7 @@ def writing(path: str | Path, overwrite: bool = False, *, size: int | None = Non
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
+def check_target(path: Path, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise FileWriteError(
             f"Cannot write {path}: the folder {path.parent} does not exist. "

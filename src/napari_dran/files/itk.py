@@ -83,7 +83,10 @@ def read_itk(path: Path) -> Volume:
     """
     import SimpleITK
 
-    with reading(path, "MetaImage" if path.suffix.lower() in (".mha", ".mhd") else "NRRD"), _quiet():
+    with (
+        reading(path, "MetaImage" if path.suffix.lower() in (".mha", ".mhd") else "NRRD"),
+        _quiet(),
+    ):
         image = SimpleITK.ReadImage(str(path))
         fields = read_fields(path) if path.suffix.lower() in _NRRD else {}
     if "complex" in image.GetPixelIDTypeAsString():
@@ -165,11 +168,12 @@ def write_itk(volume: Volume, path: Path) -> None:
     lengths = (1, *data.shape[: first + 3])[-dimension:]
     data = data.reshape(*lengths, *components)
     with _quiet():
-        image = SimpleITK.GetImageFromArray(
-            np.ascontiguousarray(data), isVector=bool(components)
-        )
-        if source and kept and len(kept.shape) == dimension and same_place(
-            volume, source, kept.spatial_shape
+        image = SimpleITK.GetImageFromArray(np.ascontiguousarray(data), isVector=bool(components))
+        if (
+            source
+            and kept
+            and len(kept.shape) == dimension
+            and same_place(volume, source, kept.spatial_shape)
         ):
             spacing, origin, direction = kept.spacing, kept.origin, kept.direction
         else:

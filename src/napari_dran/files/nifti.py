@@ -315,9 +315,7 @@ def _describe(header: Any, volume: Volume) -> None:
         if len(new) <= _DESCRIP_BYTES:
             header["descrip"] = new
             break
-    header.extensions.append(
-        Nifti1Extension("comment", history.as_text(volume).encode())
-    )
+    header.extensions.append(Nifti1Extension("comment", history.as_text(volume).encode()))
 
 
 def _name(path: Path) -> str:

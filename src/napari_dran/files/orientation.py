@@ -41,9 +41,7 @@ def to_volume_order(
     if flat_axis is not None:
         # The two axes of the slice keep the order of the world axes they run along.
         pairs = [
-            (axis, flip)
-            for axis, flip in zip(permutation, flips, strict=True)
-            if axis != flat_axis
+            (axis, flip) for axis, flip in zip(permutation, flips, strict=True) if axis != flat_axis
         ]
         permutation = (flat_axis, *(axis for axis, _ in pairs))
         flips = (False, *(flip for _, flip in pairs))
