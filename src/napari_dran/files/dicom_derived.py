@@ -1,0 +1,295 @@
+"""Tags of a derived DICOM image: what stays of the original and what must change."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from .dicom_frames import Frame
+from .dicom_series import frame_count
+
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+# Multi-frame classes and the class of one slice that holds the same kind of image.
+_SINGLE_FRAME_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.2.1": "1.2.840.10008.5.1.4.1.1.2",  # enhanced CT
+    "1.2.840.10008.5.1.4.1.1.2.2": "1.2.840.10008.5.1.4.1.1.2",  # legacy converted CT
+    "1.2.840.10008.5.1.4.1.1.4.1": "1.2.840.10008.5.1.4.1.1.4",  # enhanced MR
+    "1.2.840.10008.5.1.4.1.1.4.3": "1.2.840.10008.5.1.4.1.1.4",  # enhanced MR colour
+    "1.2.840.10008.5.1.4.1.1.4.4": "1.2.840.10008.5.1.4.1.1.4",  # legacy converted MR
+    "1.2.840.10008.5.1.4.1.1.128.1": "1.2.840.10008.5.1.4.1.1.128",  # legacy converted PET
+    "1.2.840.10008.5.1.4.1.1.130": "1.2.840.10008.5.1.4.1.1.128",  # enhanced PET
+    "1.2.840.10008.5.1.4.1.1.3.1": "1.2.840.10008.5.1.4.1.1.6.1",  # ultrasound clip
+    "1.2.840.10008.5.1.4.1.1.3": "1.2.840.10008.5.1.4.1.1.6.1",  # ultrasound clip, retired
+    "1.2.840.10008.5.1.4.1.1.12.1": "1.2.840.10008.5.1.4.1.1.12.1",  # X-ray angiography
+    "1.2.840.10008.5.1.4.1.1.12.2": "1.2.840.10008.5.1.4.1.1.12.2",  # X-ray fluoroscopy
+    "1.2.840.10008.5.1.4.1.1.481.2": "1.2.840.10008.5.1.4.1.1.481.2",  # dose
+}
+# True of the original's pixels or of its file, false of ours.
+_STALE = (
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "SmallestPixelValueInSeries",
+    "LargestPixelValueInSeries",
+    "SmallestImagePixelValueInPlane",
+    "LargestImagePixelValueInPlane",
+    "IconImageSequence",
+    "PixelDataProviderURL",
+    "MACParametersSequence",
+    "DigitalSignaturesSequence",
+    "DataSetTrailingPadding",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+)
+_MULTI_FRAME = (
+    "NumberOfFrames",
+    "FrameIncrementPointer",
+    "FrameTime",
+    "FrameTimeVector",
+    "CineRate",
+    "RecommendedDisplayFrameRate",
+    "PreferredPlaybackSequencing",
+    "StartTrim",
+    "StopTrim",
+    "RepresentativeFrameNumber",
+    "FrameNumbersOfInterest",
+    "GridFrameOffsetVector",
+    "SliceVector",
+    "NumberOfSlices",
+    "DimensionOrganizationSequence",
+    "DimensionOrganizationType",
+    "DimensionIndexSequence",
+    "ConcatenationUID",
+    "SOPInstanceUIDOfConcatenationSource",
+    "ConcatenationFrameOffsetNumber",
+    "InConcatenationNumber",
+    "InConcatenationTotalNumber",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+_TABLES = (
+    "PaletteColorLookupTableUID",
+    *(
+        f"{segmented}{colour}PaletteColorLookupTable{part}"
+        for colour in ("Red", "Green", "Blue")
+        for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+    ),
+)
+
+
+def single_frame(header: Any, frame: Frame) -> Any:
+    """Copy a frame's tags into a dataset of its own.
+
+    Parameters
+    ----------
+    header : pydicom Dataset
+        Of the file the frame is from; not changed.
+    frame : Frame
+        The frame.
+
+    Returns
+    -------
+    pydicom Dataset
+        Of a single-frame class, without pixels and without what only the
+        original's pixels made true. The attributes of functional groups stand at
+        its top.
+    """
+    import pydicom
+
+    shared = header.get("SharedFunctionalGroupsSequence") or []
+    per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
+    groups = [*shared[:1], *per_frame[frame.number : frame.number + 1]]
+    result = pydicom.Dataset()
+    result.set_original_encoding(*header.original_encoding, header.original_character_set)
+    skipped = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"}
+    for tag in header.keys():  # noqa: SIM118 (iterating a Dataset would parse every element)
+        if tag.element == 0 or tag.group in (0x0002, 0x7FE0, 0xFFFA, 0xFFFC):
+            continue
+        if pydicom.datadict.keyword_for_tag(tag) not in skipped:
+            result[tag] = copy.deepcopy(header.get_item(tag))
+    for group in groups:
+        _lift(group, result)
+    remove(result, *_STALE)
+    multiple = frame_count(header) > 1 or bool(groups)
+    if multiple:
+        remove(result, *_MULTI_FRAME)
+        _fill_from_groups(result, frame)
+    old = str(header.get("SOPClassUID") or "")
+    fallback = SECONDARY_CAPTURE if multiple or not old else old
+    result.SOPClassUID = _SINGLE_FRAME_CLASSES.get(old, fallback)
+    return result
+
+
+def _lift(group: Any, result: Any) -> None:
+    """Bring the attributes of one functional group item to the top."""
+    whole = ("ReferencedImageSequence", "RealWorldValueMappingSequence")
+    for element in group:
+        if element.tag.is_private or element.VR != "SQ" or not element.value:
+            continue
+        if element.keyword in whole:
+            result[element.tag] = copy.deepcopy(element)
+        elif len(element.value) == 1 and element.keyword != "DerivationImageSequence":
+            for inner in element.value[0]:
+                if not inner.tag.is_private:
+                    result[inner.tag] = copy.deepcopy(inner)
+
+
+def _fill_from_groups(result: Any, frame: Frame) -> None:
+    """Say in classic attributes what functional groups say in newer ones."""
+    if result.get("FrameType"):
+        result.ImageType = list(result.FrameType)
+    if result.get("EffectiveEchoTime") is not None and "EchoTime" not in result:
+        result.EchoTime = decimal(float(result.EffectiveEchoTime))
+    moment = str(result.get("FrameAcquisitionDateTime") or "")
+    if len(moment) >= 14:
+        result.AcquisitionDate, result.AcquisitionTime = moment[:8], moment[8:21]
+    remove(
+        result,
+        "FrameType",
+        "FrameAcquisitionDateTime",
+        "FrameReferenceDateTime",
+        "FrameAcquisitionNumber",
+        "DimensionIndexValues",
+        "TemporalPositionIndex",
+        "StackID",
+        "InStackPositionNumber",
+    )
+    if frame.plane is not None:
+        set_plane(result, frame.plane.position, frame.plane.along_row, frame.plane.along_column)
+    if frame.spacing is not None and "PixelSpacing" not in result:
+        result.PixelSpacing = [decimal(value) for value in frame.spacing]
+
+
+def set_plane(dataset: Any, position: Any, along_row: Any, along_column: Any) -> None:
+    """Write where a slice lies: vectors (x, y, z) of LPS, position in mm."""
+    dataset.ImagePositionPatient = [decimal(value) for value in position]
+    dataset.ImageOrientationPatient = [decimal(value) for value in (*along_row, *along_column)]
+
+
+def decimal(value: float) -> Any:
+    """Return a number as a DICOM decimal string of at most 16 characters."""
+    from pydicom.valuerep import DSfloat
+
+    # Without this, -0.0 would be written as "-0.0".
+    return DSfloat(float(value) + 0.0, auto_format=True)
+
+
+def remove(dataset: Any, *keywords: str) -> None:
+    """Drop attributes, where there are any."""
+    for keyword in keywords:
+        if keyword in dataset:
+            del dataset[keyword]
+
+
+def remove_tables(dataset: Any) -> None:
+    """Drop the colour tables of an image that is written in true colour."""
+    remove(dataset, *_TABLES)
+
+
+def mark_derived(
+    dataset: Any, entry: Mapping[str, Any] | None, original: Any, frame: Frame
+) -> None:
+    """Say that an image is derived, from what and how.
+
+    Parameters
+    ----------
+    dataset : pydicom Dataset
+        To change.
+    entry : mapping or None
+        What was done last, from ``Volume.history``.
+    original : pydicom Dataset
+        The file it was made from.
+    frame : Frame
+        The frame of that file.
+    """
+    from pydicom.sr.codedict import codes
+
+    kinds = dataset.get("ImageType") or []
+    kinds = [kinds] if isinstance(kinds, str) else list(kinds)
+    rest = [str(kind) for kind in kinds[2:]]
+    while rest and rest[-1] in ("", "NONE"):
+        rest.pop()
+    dataset.ImageType = ["DERIVED", "SECONDARY", *rest]
+    describe(dataset, entry)
+    if original.get("SOPInstanceUID"):
+        source = {
+            "ReferencedSOPClassUID": original.get("SOPClassUID") or SECONDARY_CAPTURE,
+            "ReferencedSOPInstanceUID": original.SOPInstanceUID,
+            "PurposeOfReferenceCodeSequence": [
+                _code(codes.DCM.SourceImageForImageProcessingOperation)
+            ],
+        }
+        if frame_count(original) > 1:
+            source["ReferencedFrameNumber"] = frame.number + 1
+        dataset.SourceImageSequence = [_dataset(source)]
+    description = str(dataset.get("SeriesDescription") or "").strip()
+    word = "denoised" if entry else "derived"
+    if not description.endswith(word):
+        dataset.SeriesDescription = f"{description[: 63 - len(word)]} {word}".strip()
+    number = dataset.get("SeriesNumber")
+    dataset.SeriesNumber = (int(number) if number not in (None, "") else 0) + 1000
+
+
+def describe(dataset: Any, entry: Mapping[str, Any] | None) -> None:
+    """Write what was done into DerivationDescription, and by what into the equipment."""
+    from pydicom.sr.codedict import codes
+
+    from .. import __version__
+
+    entry = entry or {}
+    parts = [
+        f"{key} {_text(value)}"
+        for key, value in entry.items()
+        if key not in ("software", "version") and value is not None
+    ]
+    version = entry.get("version", __version__)
+    verb = "Denoised" if entry else "Written"
+    text = f"{verb} by {entry.get('software', 'napari-dran')} {version}"
+    text = "; ".join([text, *parts])
+    earlier = str(dataset.get("DerivationDescription") or "").strip()
+    if earlier and not earlier.startswith(text):
+        text = f"{text}. Before that: {earlier}"
+    # 1024 characters are what the attribute holds.
+    dataset.DerivationDescription = text[:1024]
+    now = datetime.now()
+    dataset.InstanceCreationDate = now.strftime("%Y%m%d")
+    dataset.InstanceCreationTime = now.strftime("%H%M%S")
+    equipment = _dataset(
+        {
+            "Manufacturer": "napari-dran developers",
+            "ManufacturerModelName": "napari-dran",
+            "SoftwareVersions": str(version),
+            "ContributionDateTime": now.strftime("%Y%m%d%H%M%S"),
+            "PurposeOfReferenceCodeSequence": [_code(codes.DCM.ModifyingEquipment)],
+        }
+    )
+    dataset.ContributingEquipmentSequence = [
+        *(dataset.get("ContributingEquipmentSequence") or []),
+        equipment,
+    ]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " to ".join(_text(part) for part in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _code(code: Any) -> Any:
+    return _dataset(
+        {
+            "CodeValue": code.value,
+            "CodingSchemeDesignator": code.scheme_designator,
+            "CodeMeaning": code.meaning,
+        }
+    )
+
+
+def _dataset(values: Mapping[str, Any]) -> Any:
+    import pydicom
+
+    dataset = pydicom.Dataset()
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset

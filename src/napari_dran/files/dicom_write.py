@@ -1,0 +1,326 @@
+"""Writing a volume as a DICOM series of single-frame files."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FileWriteError
+from ..volume import Volume
+from .atomic import writing
+from .dicom import DicomHeader
+from .dicom_derived import (
+    SECONDARY_CAPTURE,
+    decimal,
+    describe,
+    mark_derived,
+    remove,
+    remove_tables,
+    set_plane,
+    single_frame,
+)
+from .dicom_pixels import Scale, rounded, to_stored
+from .dicom_series import quiet
+from .orientation import same_place, to_file_order, with_z
+
+_MILLIMETRES = {"mm": 1.0, "um": 1e-3}
+
+
+def write_dicom_series(volume: Volume, folder: str | Path, overwrite: bool = False) -> Path:
+    r"""Write a volume as a new DICOM series, one file a slice.
+
+    A volume that was read from DICOM keeps the patient, study and geometry tags of
+    each of its slices, in the file's own orientation and stored values: the rescale
+    is undone, values are rounded and kept inside BitsStored. The images are marked
+    as derived (``DERIVED\SECONDARY``, what was done, from which images), with new
+    series and instance UIDs; study and frame of reference stay. Enhanced and other
+    multi-frame files become single-frame ones.
+
+    Any other volume, and one whose geometry was changed since it was read, gets its
+    geometry from its affine. Integers that fit 16 bits are stored as they are.
+    Others are scaled to 16 bits with RescaleSlope = (max - min) / 65535, so that no
+    value is off by more than half of that, a 131,070th of the range. Without a DICOM
+    source the class is Secondary Capture and the patient is anonymous.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any but one with channels (c). An alpha sample is left out.
+    folder : str or Path
+        Made anew, with files IM0001.dcm and on; its parent must exist.
+    overwrite : bool
+        Replace the folder if it holds nothing but DICOM.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputExistsError
+        The folder holds something and ``overwrite`` was not asked for.
+    FileWriteError
+        It cannot be written, or DICOM has no place for such a volume.
+
+    Warns
+    -----
+    UserWarning
+        The volume holds values that are not numbers: DICOM cannot store them.
+    """
+    folder = Path(folder)
+    if "c" in volume.axes:
+        raise FileWriteError(
+            f"A DICOM series cannot hold channels, and this volume has {volume.axes!r} axes. "
+            "Write one channel at a time, or write NIfTI or TIFF."
+        )
+    with writing(folder, overwrite, size=volume.data.nbytes) as temporary, quiet():
+        slices = _slices(volume)
+        _identify(slices, volume)
+        temporary.mkdir(exist_ok=True)
+        digits = max(4, len(str(len(slices))))
+        for number, one in enumerate(slices, 1):
+            _save(one, temporary / f"IM{number:0{digits}d}.dcm")
+    return folder
+
+
+@dataclass
+class _Slice:
+    """A slice's tags, its real values, and how they are stored."""
+
+    dataset: Any
+    values: np.ndarray
+    scale: Scale
+
+
+def _slices(volume: Volume) -> list[_Slice]:
+    data, axes = with_z(volume)
+    if "t" not in axes:
+        data = data[np.newaxis]
+    if data.dtype.kind == "f" and not np.isfinite(data).all():
+        count = int(data.size - np.isfinite(data).sum())
+        warnings.warn(
+            f"{count} values are not finite numbers, which DICOM cannot store: infinite ones "
+            "become the nearest value there is, the others the padding value or zero.",
+            stacklevel=4,
+        )
+    source = volume.source
+    header = source.header if source is not None else None
+    if source is None or not isinstance(header, DicomHeader):
+        return _new_slices(volume, data, _blank(volume))
+    kept = same_place(volume, source, header.spatial_shape) and data.shape[0] == header.times
+    if not kept:
+        return _new_slices(volume, data, _template(volume, header))
+    data = to_file_order(data, 1, source.permutation, source.flips)
+    pictures = data.reshape(-1, *data.shape[2:])
+    slices = []
+    for frame, values in zip(header.frames, pictures, strict=True):
+        original = header.datasets[frame.file]
+        dataset = single_frame(original, frame)
+        mark_derived(dataset, _last(volume), original, frame)
+        slices.append(_Slice(dataset, values, Scale(frame.slope, frame.intercept)))
+    if len(header.datasets) < len(header.frames):
+        _number(slices, volume, header.times, header.slices)
+    if volume.rgb:
+        return _as_rgb(slices)
+    if header.scales is None or header.axes.endswith("s"):
+        return _as_16_bit(slices, data)
+    return slices
+
+
+def _last(volume: Volume) -> Any:
+    return volume.history[-1] if volume.history else None
+
+
+def _new_slices(volume: Volume, data: np.ndarray, template: Any) -> list[_Slice]:
+    """Slices with the geometry of the volume's affine, z by z, in the tags of one dataset."""
+    times, count = data.shape[:2]
+    unit = _MILLIMETRES.get(volume.unit)
+    affine = np.array(volume.affine)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    if unit is not None:
+        cosine = affine[:3, 1] @ affine[:3, 2] / (spacing[1] * spacing[2])
+        if not np.isfinite(cosine) or abs(cosine) > 1e-3:
+            raise FileWriteError(
+                "DICOM slices are rectangles, and this volume's rows and columns are not at a "
+                f"right angle (cosine {cosine:.3g}). Write NIfTI, or resample it first."
+            )
+    slices = []
+    for index, values in enumerate(data.reshape(-1, *data.shape[2:])):
+        dataset = copy.deepcopy(template)
+        if unit is not None:
+            position = (affine @ [index % count, 0, 0, 1])[2::-1] * unit
+            set_plane(
+                dataset, position, affine[2::-1, 2] / spacing[2], affine[2::-1, 1] / spacing[1]
+            )
+            dataset.PixelSpacing = [decimal(value * unit) for value in spacing[1:]]
+            dataset.SliceThickness = decimal(spacing[0] * unit)
+            normal = np.cross(affine[:3, 1], affine[:3, 2]) / (spacing[1] * spacing[2])
+            dataset.SpacingBetweenSlices = decimal(abs(affine[:3, 0] @ normal) * unit)
+        slices.append(_Slice(dataset, values, Scale()))
+    _number(slices, volume, times, count)
+    return _as_rgb(slices) if volume.rgb else _as_16_bit(slices, data)
+
+
+def _number(slices: list[_Slice], volume: Volume, times: int, count: int) -> None:
+    """Set the numbers of slices, and of time points where there are several."""
+    for index, one in enumerate(slices):
+        one.dataset.InstanceNumber = index + 1
+        if times > 1:
+            one.dataset.TemporalPositionIdentifier = index // count + 1
+            one.dataset.NumberOfTemporalPositions = times
+            if volume.time_step:
+                one.dataset.TemporalResolution = decimal(1000 * volume.time_step)
+
+
+def _template(volume: Volume, header: DicomHeader) -> Any:
+    """Tags for slices at other places than the original ones."""
+    frame = header.frames[0]
+    original = header.datasets[frame.file]
+    dataset = single_frame(original, frame)
+    mark_derived(dataset, _last(volume), original, frame)
+    remove(
+        dataset,
+        *("ImagePositionPatient", "ImageOrientationPatient", "SliceLocation", "PixelSpacing"),
+        *("SliceThickness", "SpacingBetweenSlices", "TemporalPositionIdentifier", "TriggerTime"),
+        *("NumberOfTemporalPositions", "TemporalResolution", "SourceImageSequence"),
+    )
+    return dataset
+
+
+def _blank(volume: Volume) -> Any:
+    """Tags for a volume that never was DICOM: an unnamed patient, a study of its own."""
+    import pydicom
+    from pydicom.uid import generate_uid
+
+    now = datetime.now()
+    dataset = pydicom.Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = SECONDARY_CAPTURE
+    dataset.Modality = "OT"
+    dataset.ConversionType = "WSD"
+    dataset.PatientName = dataset.PatientID = "Anonymous"
+    dataset.PatientBirthDate = dataset.PatientSex = ""
+    dataset.StudyInstanceUID, dataset.StudyID, dataset.AccessionNumber = generate_uid(), "", ""
+    dataset.ReferringPhysicianName = dataset.Laterality = ""
+    dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = now.strftime("%Y%m%d")
+    dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = now.strftime("%H%M%S")
+    dataset.SeriesNumber = 1
+    name = volume.name.replace("\\", " ")
+    dataset.SeriesDescription = (f"{name[:55]} denoised" if volume.history else name[:64]).strip()
+    dataset.ImageType = ["DERIVED", "SECONDARY"]
+    dataset.PatientOrientation = ""
+    describe(dataset, _last(volume))
+    return dataset
+
+
+def _identify(slices: list[_Slice], volume: Volume) -> None:
+    """Give the new series its UIDs."""
+    from pydicom.uid import generate_uid
+
+    series, study, reference = generate_uid(), generate_uid(), generate_uid()
+    numbers = [one.dataset.get("InstanceNumber") for one in slices]
+    renumber = None in numbers or len(set(numbers)) < len(numbers)
+    for index, one in enumerate(slices, 1):
+        dataset = one.dataset
+        dataset.SOPInstanceUID, dataset.SeriesInstanceUID = generate_uid(), series
+        if not dataset.get("StudyInstanceUID"):
+            dataset.StudyInstanceUID = study
+        if dataset.get("ImagePositionPatient") and not dataset.get("FrameOfReferenceUID"):
+            dataset.FrameOfReferenceUID = reference
+            dataset.PositionReferenceIndicator = ""
+        if renumber:
+            dataset.InstanceNumber = index
+
+
+def _as_rgb(slices: list[_Slice]) -> list[_Slice]:
+    """Prepare colour slices: 8 bits a sample."""
+    dtype = slices[0].values.dtype
+    if dtype not in (np.uint8, np.uint16):
+        raise FileWriteError(
+            f"DICOM holds colours of 8 bits, and this volume's are {dtype}. "
+            "Convert them to uint8 first, or write TIFF."
+        )
+    for one in slices:
+        values = one.values[..., :3]
+        if dtype == np.uint16:
+            values = rounded(values / 257, 0, 255).astype(np.uint8)
+        one.values, one.scale, dataset = values, Scale(), one.dataset
+        remove_tables(dataset)
+        remove(dataset, "RescaleSlope", "RescaleIntercept", "RescaleType", "PixelPaddingValue")
+        remove(dataset, "ModalityLUTSequence", "UltrasoundColorDataPresent")
+        dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
+        dataset.PhotometricInterpretation = "RGB"
+        _set_bits(dataset, 8, signed=False)
+    return slices
+
+
+def _as_16_bit(slices: list[_Slice], data: np.ndarray) -> list[_Slice]:
+    """Choose new stored values for grey slices: as they are if they fit, else scaled."""
+    finite = data[np.isfinite(data)] if data.dtype.kind == "f" else data
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    whole = data.dtype.kind != "f" or bool(np.all(finite == np.rint(finite)))
+    scale = Scale()
+    if whole and low >= 0 and high < 256 and data.dtype.itemsize == 1:
+        bits, signed = 8, False
+    elif whole and low < 0 and low >= -(2**15) and high < 2**15:
+        bits, signed = 16, True
+    else:
+        bits, signed = 16, False
+        if not (whole and low >= 0 and high < 2**16):
+            # The numbers that the file will say, rounded to 16 characters, are the ones to
+            # divide by. Python floats: the range of float64 data may overflow.
+            slope = (high / 65535 - low / 65535) or 1.0
+            scale = Scale(float(decimal(slope)), float(decimal(low)))
+    for one in slices:
+        dataset = one.dataset
+        one.scale = scale
+        remove_tables(dataset)
+        remove(dataset, "ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit")
+        remove(dataset, "PlanarConfiguration", "DoseGridScaling")
+        if scale != Scale() or "RescaleSlope" in dataset:
+            dataset.RescaleSlope = decimal(scale.slope)
+            dataset.RescaleIntercept = decimal(scale.intercept)
+            dataset.RescaleType = dataset.get("RescaleType") or "US"
+        dataset.SamplesPerPixel = 1
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+        _set_bits(dataset, bits, signed)
+    return slices
+
+
+def _set_bits(dataset: Any, bits: int, signed: bool) -> None:
+    dataset.BitsAllocated = dataset.BitsStored = bits
+    dataset.HighBit = bits - 1
+    dataset.PixelRepresentation = int(signed)
+
+
+def _save(one: _Slice, path: Path) -> None:
+    """Write one file, uncompressed."""
+    import pydicom
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    dataset = one.dataset
+    if one.values.ndim == 3:
+        stored = np.ascontiguousarray(one.values)
+    else:
+        stored = to_stored(one.values, one.scale, dataset)
+    dataset.Rows, dataset.Columns = stored.shape[:2]
+    dataset.BitsAllocated = 8 * stored.dtype.itemsize
+    dataset.HighBit = int(dataset.BitsStored) - 1
+    raw = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
+    dataset.add_new(
+        "PixelData", "OB" if stored.dtype.itemsize == 1 else "OW", raw + b"\0" * (len(raw) % 2)
+    )
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.save_as(path, enforce_file_format=True)
+    # The pixels are on disk now; the list of slices lives on.
+    del dataset.PixelData
