@@ -95,8 +95,9 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
         return write_dicom_series(volume, path, overwrite=overwrite)
     if not suffix:
         raise FileWriteError(
-            f"Cannot write {path.name}: {_found(path)} is not a format that can be written. Use "
-            f"{', '.join(WRITABLE_SUFFIXES)}, or a name without a suffix for a folder of DICOM files."
+            f"Cannot write {path.name}: {_found(path)} is not a format that can be written. "
+            f"Use {', '.join(WRITABLE_SUFFIXES)}, or a name without a suffix for a folder of "
+            "DICOM files."
         )
     from .atomic import writing
 

@@ -75,6 +75,20 @@ def writing(
 
 
 def check_target(path: Path, overwrite: bool) -> None:
+    """Say early, before hours of work, whether ``path`` may be written.
+
+    Parameters
+    ----------
+    path : Path
+        Where a file or folder shall be in the end.
+    overwrite : bool
+        As for :func:`writing`.
+
+    Raises
+    ------
+    OutputExistsError, FileWriteError
+        As for :func:`writing`.
+    """
     if not path.parent.is_dir():
         raise FileWriteError(
             f"Cannot write {path}: the folder {path.parent} does not exist. "
@@ -162,11 +176,6 @@ def _explain(error: OSError, path: Path, size: int | None) -> FileWriteError:
 
 
 def _bytes(number: int) -> str:
-    amount = float(number)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000:
-            break
-        amount /= 1000
-    else:
-        unit = "TB"
-    return f"{amount:.3g} {unit}"
+    units = ("bytes", "kB", "MB", "GB", "TB")
+    power = min(len(str(number)) - 1, 12) // 3
+    return f"{number / 1000**power:.3g} {units[power]}"
