@@ -42,5 +42,7 @@ format: setup  ## Bring the code into the house style
 docs: setup  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-screenshots: setup  ## Take the documentation's pictures of the real window
+screenshots: setup  ## Take the documentation's pictures anew
 	$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24") $(BIN)/python docs/screenshots.py
+	$(BIN)/napari-dran demo
+	cp demo-output/before-after.png docs/images/before-after-residual.png

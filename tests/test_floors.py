@@ -76,8 +76,20 @@ assert "napari" not in sys.modules
     )
 
 
-@pytest.mark.parametrize("name", ["denoise", "Denoiser", "Volume", "Window", "read_volume",
-                                  "write_volume", "list_weights", "load_weights", "DranError"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "denoise",
+        "Denoiser",
+        "DranError",
+        "list_weights",
+        "load_weights",
+        "read_volume",
+        "Volume",
+        "Window",
+        "write_volume",
+    ],
+)
 def test_public_names(name: str) -> None:
     import napari_dran
 
