@@ -40,9 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if blocks(p)], ids=lambda p: str(p.relative_to(ROOT))
 )
-def test_python_of_the_pages_runs(
-    page: Path, folder: Path, request: pytest.FixtureRequest
-) -> None:
+def test_python_of_the_pages_runs(page: Path, folder: Path, request: pytest.FixtureRequest) -> None:
     if '"series"' in "".join(blocks(page)):
         volumes = request.getfixturevalue("corpus") / "volumes"
         (folder / "series").symlink_to(volumes / "dicom_series_seg3d_MR")
