@@ -12,6 +12,9 @@ from .volume import guess_axes
 GREY_LEVELS = 255.0
 """Sigma is given in grey levels of this many a window, as the literature does."""
 
+SMALLEST_SIDE = 5
+"""Slices narrower than this (in pixels) are too small to tell noise from structure."""
+
 
 def estimate_sigma(image: Any, axes: str | None = None, axis: int | str = 0) -> float:
     """Estimate the standard deviation of an image's noise.
@@ -32,7 +35,8 @@ def estimate_sigma(image: Any, axes: str | None = None, axis: int | str = 0) -> 
     Returns
     -------
     float
-        Sigma in the image's unit; 0 for a constant image.
+        Sigma in the image's unit; 0 for a constant image, or slices narrower than
+        5 pixels.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def _sigma_of_sample(pixels: np.ndarray) -> float:
     # A constant fill makes zero details, which do not count; what differs is the rim.
     values[~finite] = np.median(values[finite])
     scale = float(np.abs(values).max())
-    if values.min() == values.max() or min(values.shape) < 2:
+    if values.min() == values.max() or min(values.shape) < SMALLEST_SIDE:
         return 0.0
     from skimage.restoration import estimate_sigma as wavelet_sigma
 

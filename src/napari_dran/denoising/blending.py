@@ -93,7 +93,7 @@ def _subtract(image: np.ndarray, noise: np.ndarray, strength: float, window: Win
         for part, its_noise in zip(image, noise, strict=True):
             _subtract(part, its_noise, strength, window)
         return
-    changes = np.isfinite(image) & (noise != 0)
+    changes = np.isfinite(image) & np.isfinite(noise) & (noise != 0)
     if window is not None:
         changes &= window.contains(image)
     if image.dtype.kind == "f":
@@ -110,14 +110,18 @@ def _subtract_from_floats(image: np.ndarray, noise: np.ndarray, strength: float)
     limits = np.finfo(image.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
         result: np.ndarray = image.astype(working) - working.type(strength) * noise
-    return np.clip(result, limits.min, limits.max)
+    np.clip(result, limits.min, limits.max, out=result)
+    return result
 
 
 def _subtract_from_integers(image: np.ndarray, noise: np.ndarray, strength: float) -> np.ndarray:
-    working = np.float32 if image.dtype.itemsize <= EXACT_IN_FLOAT32 else np.float64
+    small = image.dtype.itemsize <= EXACT_IN_FLOAT32
+    working: np.dtype[Any] = np.dtype(np.float32 if small else np.float64)
     limits = np.iinfo(image.dtype)
-    result = np.rint(image.astype(working) - working(strength) * noise)
-    return np.clip(result, limits.min, limits.max)
+    result: np.ndarray = image.astype(working) - working.type(strength) * noise
+    np.rint(result, out=result)
+    np.clip(result, limits.min, limits.max, out=result)
+    return result
 
 
 def _subtract_from_long_integers(
@@ -133,4 +137,5 @@ def _subtract_from_long_integers(
     room_above = np.uint64(limits.max) - values
     down = np.minimum(np.clip(change, 0, 2.0**63).astype(np.uint64), room_below)
     up = np.minimum(np.clip(-change, 0, 2.0**63).astype(np.uint64), room_above)
-    return (values - down + up).view(image.dtype.newbyteorder("="))
+    result: np.ndarray = values - down + up
+    return result.view(image.dtype.newbyteorder("="))

@@ -113,7 +113,7 @@ def _denoise_layer(
         history = clean.history
     metadata = dict(look.get("metadata", {}))
     past = metadata.get(METADATA_KEY, {})
-    metadata[METADATA_KEY] = {**past, "history": [*past.get("history", []), *history]}
+    metadata[METADATA_KEY] = {**past, "history": (*past.get("history", ()), *history)}
     look |= {"name": f"{look['name']}{LAYER_SUFFIX}", "metadata": metadata}
     return type(layer)(clean.data, **look)
 
