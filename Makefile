@@ -40,7 +40,7 @@ format: setup  ## Bring the code into the house style
 	$(BIN)/ruff format .
 
 docs: setup  ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 screenshots: setup  ## Take the documentation's pictures anew
 	$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24") $(BIN)/python docs/screenshots.py

@@ -1,7 +1,8 @@
 """Fills in what the program says of itself, so that the pages cannot drift from it.
 
 A line ``{{ help denoise }}`` becomes the output of ``napari-dran denoise --help``,
-and ``{{ weights }}`` the cards of the shipped weights.
+and ``{{ weights }}`` the cards of the shipped weights. Cross-references that
+docstrings write as ``:class:`~napari_dran.volume.Volume``` become links.
 """
 
 from __future__ import annotations
@@ -9,11 +10,25 @@ from __future__ import annotations
 import re
 from typing import Any
 
+ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):<code>~?([\w.]+)</code>")
+
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the marks of one page."""
     markdown = re.sub(r"^\{\{ help(.*?) \}\}$", _help, markdown, flags=re.MULTILINE)
     return re.sub(r"^\{\{ weights \}\}$", _weights, markdown, flags=re.MULTILINE)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Turn the roles of docstrings into links, where their target is on a page."""
+    return ROLE.sub(_link, html)
+
+
+def _link(match: re.Match[str]) -> str:
+    name = f"<code>{match[1].rpartition('.')[2]}</code>"
+    if not match[1].startswith("napari_dran."):
+        return f"<code>{match[1]}</code>"
+    return f'<autoref optional identifier="{match[1]}">{name}</autoref>'
 
 
 def _help(match: re.Match[str]) -> str:

@@ -8,8 +8,6 @@ import statistics
 import subprocess
 import sys
 
-import pytest
-
 HEAVY = ("torch", "napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "nibabel",
          "SimpleITK", "pydicom", "skimage", "scipy", "dask")  # fmt: skip
 
@@ -74,25 +72,3 @@ assert run.exit_code == 0, run.output
 assert "napari" not in sys.modules
 """
     )
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "denoise",
-        "Denoiser",
-        "DranError",
-        "list_weights",
-        "load_weights",
-        "read_volume",
-        "Volume",
-        "Window",
-        "write_volume",
-    ],
-)
-def test_public_names(name: str) -> None:
-    import napari_dran
-
-    assert name in napari_dran.__all__
-    assert name in dir(napari_dran)
-    assert getattr(napari_dran, name).__module__.startswith("napari_dran")
