@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 METADATA_KEY = "napari_dran"
 
+KEPT = (
+    *("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "rgb"),
+    *("colormap", "contrast_limits", "gamma", "interpolation2d", "interpolation3d"),
+    *("rendering", "iso_threshold", "attenuation", "opacity", "blending", "depiction"),
+    "projection_mode",
+)
+"""What a layer made from another one takes over: its place and its look."""
+
 _LENGTHS = {  # napari's names for units (pint's): ours, and how many of ours one is
     "meter": ("mm", 1000.0),
     "centimeter": ("mm", 10.0),
@@ -82,9 +90,7 @@ def layer_to_volume(layer: Image) -> Volume:
         The layer has more axes than an image may have, or holds no numbers.
     """
     if getattr(layer, "_type_string", "image") not in ("image", "labels"):
-        raise InputError(
-            f"A {type(layer).__name__} layer is not an image. Choose an Image layer."
-        )
+        raise InputError(f"A {type(layer).__name__} layer is not an image. Choose an Image layer.")
     data, arguments, _ = layer.as_layer_data_tuple()
     return layer_data_to_volume(data, arguments)
 
@@ -152,12 +158,7 @@ def layer_look(layer: Image) -> dict[str, Any]:
         Arguments for a layer of the same shape.
     """
     _, arguments, _ = layer.as_layer_data_tuple()
-    kept = (
-        "scale translate rotate shear affine units axis_labels rgb colormap contrast_limits "
-        "gamma interpolation2d interpolation3d rendering iso_threshold attenuation opacity "
-        "blending depiction projection_mode"
-    ).split()
-    look = {key: arguments[key] for key in kept if key in arguments}
+    look = {key: arguments[key] for key in KEPT if key in arguments}
     look["metadata"] = dict(layer.metadata)
     if look.get("rgb"):
         for key in ("colormap", "contrast_limits", "gamma"):
@@ -266,3 +267,21 @@ def _robust_limits(data: Any) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.percentile(sample, (0.1, 99.9))
     return (float(low), float(high)) if low < high else (float(low), float(low) + 1.0)
+
+
+def place_of_part(layer: Any, start: list[int]) -> tuple[float, ...]:
+    """Give the ``translate`` of a layer that begins inside another one.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The whole, whose scale, rotation and affine the part shares.
+    start : list of int
+        Index of the part's first voxel.
+    """
+    from napari.utils.transforms import CompositeAffine
+
+    linear = CompositeAffine(
+        scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=layer.ndim
+    ).linear_matrix
+    return tuple((np.asarray(layer.translate) + linear @ np.asarray(start)).tolist())

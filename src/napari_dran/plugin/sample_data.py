@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .layers import volume_to_layer
 from .reader_writer import LayerData
 
@@ -16,7 +18,11 @@ def open_sample(name: str) -> list[LayerData]:
     """
     from ..samples import load_sample
 
-    return [volume_to_layer(load_sample(name))]
+    volume = load_sample(name)
+    if volume.source is not None:
+        # A copied recipe must not name the bundled file: noise was added to what is in it.
+        volume = replace(volume, source=replace(volume.source, path=None))
+    return [volume_to_layer(volume)]
 
 
 def open_t1_noisy() -> list[LayerData]:

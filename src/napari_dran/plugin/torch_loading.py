@@ -12,6 +12,7 @@ second. The loader called through ctypes does not hold the lock.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -51,8 +52,8 @@ def shield_triton() -> bool:
     flags = sys.getdlopenflags()
     sys.setdlopenflags(flags | os.RTLD_DEEPBIND)
     try:
-        import triton  # noqa: F401
-        import triton._C.libtriton  # noqa: F401
+        importlib.import_module("triton")
+        importlib.import_module("triton._C.libtriton")
     except ImportError:
         # Half a Triton is worse than none: the GUI's process can do without.
         sys.modules["triton"] = None  # type: ignore[assignment]

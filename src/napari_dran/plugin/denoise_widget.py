@@ -1,0 +1,219 @@
+"""The Denoise widget: its buttons. How it looks is in ``denoise_panel``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtWidgets import QApplication
+
+from ..errors import DranError
+from .denoise_panel import DenoisePanel
+from .input_section import InputSection
+from .layers import source_path
+from .preview import Preview, contrast_limits
+from .result_section import ResultSection
+from .run import Run
+from .summary import nothing_to_denoise
+from .worker import Engine, Work
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+
+class DenoiseWidget(DenoisePanel):
+    """Denoises an image layer of the viewer into a new layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its images can be chosen, and it shows the results.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        # napari hands over a proxy, through which no layer is itself.
+        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._engine = Engine()
+        self._input = InputSection(self, self._viewer, self._engine)
+        self._results = ResultSection(self, self._viewer)
+        self._running: Run | None = None
+        self._previewing: Any = None
+        self._preview_layer: Any = None
+        self._started = 0.0
+        self._closed = False
+        self.run.changed.connect(self.denoise)
+        self.preview.changed.connect(self.preview_slice)
+        self.cancel.changed.connect(self.cancel_run)
+        self.copy_python.changed.connect(self.copy_as_python)
+        self.copy_command.changed.connect(self.copy_as_command)
+        self.native.destroyed.connect(self.close_down)
+        self._show_state()
+
+    def denoise(self) -> None:
+        """Denoise the chosen image into a new layer; returns at once."""
+        if self._is_busy():
+            return
+        work = self._work()
+        if work is None:
+            return
+        self._remove_preview()
+        self._started = time.monotonic()
+        self._running = Run(self._viewer, self._input.layer, work)
+        self._running.progressed.connect(self._on_progress)
+        self._running.ended.connect(self._on_end)
+        self._running.start()
+        self.status.value = "Starting…"
+        self._show_state()
+
+    def preview_slice(self) -> None:
+        """Denoise only the slice in view; returns at once."""
+        if self._is_busy():
+            return
+        work = self._work()
+        if work is None:
+            return
+        try:
+            preview = Preview(
+                self._viewer, self._input.layer, work.volume, self._engine, work.recipe
+            )
+        except DranError as error:
+            self._complain(str(error))
+            return
+        worker = create_worker(preview.compute, _start_thread=False)
+        worker.returned.connect(lambda pixels: self._on_preview(preview, pixels))
+        worker.errored.connect(lambda error: self._say(f"Failed: {error}"))
+        worker.finished.connect(self._on_preview_end)
+        self._previewing = worker
+        self._say("Denoising the slice in view…")
+        self._show_state()
+        worker.start()
+
+    def cancel_run(self) -> None:
+        """Stop after the running batch; nothing of the run is kept."""
+        if self._running is not None:
+            self._running.cancel()
+            self.cancel.enabled = False
+            self._say("Cancelling…")
+
+    def copy_as_python(self) -> None:
+        """Put the Python code that does the same on the clipboard."""
+        layer = self._input.layer
+        if layer is None:
+            self._complain(nothing_to_denoise(self._viewer.layers))
+            return
+        recipe = self._input.recipe()
+        text = recipe.fixed(contrast_limits(layer)).as_python(layer.name, source_path(layer))
+        QApplication.clipboard().setText(text)
+        self._say("Copied as Python.")
+
+    def copy_as_command(self) -> None:
+        """Put the shell command that does the same on the clipboard."""
+        layer = self._input.layer
+        if layer is None:
+            self._complain(nothing_to_denoise(self._viewer.layers))
+            return
+        path = source_path(layer)
+        recipe = self._input.recipe()
+        QApplication.clipboard().setText(recipe.fixed(contrast_limits(layer)).as_command(path))
+        note = "" if path else " This layer is not from a file: save it as image.nii.gz first."
+        self._say(f"Copied as command.{note}")
+
+    def close_down(self, *_: Any) -> None:
+        """Stop everything and let go of the viewer; called when the widget is closed."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._running is not None:
+            self._running.cancel()
+        self._input.close()
+        self._results.close()
+
+    def _work(self) -> Work | None:
+        """Return what there is to do, or say why there is nothing."""
+        layer = self._input.layer
+        if layer is None:
+            self._complain(nothing_to_denoise(self._viewer.layers))
+            return None
+        try:
+            volume = self._input.volume()
+        except DranError as error:
+            self._complain(str(error))
+            return None
+        return Work(self._engine, volume, self._input.recipe(), contrast_limits(layer))
+
+    def _is_busy(self) -> bool:
+        if self._running is None and self._previewing is None:
+            return False
+        show_info("Denoising is already running. Wait for it, or cancel it first.")
+        return True
+
+    def _on_progress(self, done: int, total: int) -> None:
+        if self._closed:
+            return
+        self.progress.max, self.progress.value = total, done
+        spent = time.monotonic() - self._started
+        left = f", about {_duration(spent / done * (total - done))} left" if done else ""
+        self._say(f"Slice {done} of {total}{left}")
+
+    def _on_end(self, state: str, value: Any) -> None:
+        run, self._running = self._running, None
+        if self._closed:
+            return
+        if state == "finished" and run is not None and run.result is not None:
+            if run.result.layer in self._viewer.layers:
+                self._results.add(run.result)
+            taken = _duration(time.monotonic() - self._started)
+            notes = "".join(f"<br>⚠ {note}" for note in value["notes"])
+            weights = value["provenance"].weights
+            self._say(f"Done in {taken} with {weights}.{notes}")
+        elif state == "failed":
+            # The notification with the whole story is napari's.
+            self._say(f"Failed: {value}")
+        else:
+            self._say("Cancelled: no layer was made.")
+        self._show_state()
+
+    def _on_preview(self, preview: Preview, pixels: Any) -> None:
+        if self._closed or preview.source not in self._viewer.layers:
+            return
+        self._remove_preview()
+        active = self._viewer.layers.selection.active
+        self._preview_layer = preview.show(pixels)
+        self._viewer.layers.selection.active = active
+        self._say("Preview of the slice in view. Hide the layer to compare.")
+
+    def _on_preview_end(self) -> None:
+        self._previewing = None
+        if not self._closed:
+            self._show_state()
+
+    def _remove_preview(self) -> None:
+        if self._preview_layer is not None and self._preview_layer in self._viewer.layers:
+            self._viewer.layers.remove(self._preview_layer)
+        self._preview_layer = None
+
+    def _show_state(self) -> None:
+        """Enable what can be pressed now."""
+        running = self._running is not None
+        idle = not running and self._previewing is None
+        self.run.enabled = self.preview.enabled = idle
+        self.cancel.enabled = running
+        self.progress.visible = running
+        if running:
+            self.progress.max = 0
+
+    def _say(self, text: str) -> None:
+        self.status.value = text
+
+    def _complain(self, text: str) -> None:
+        self._say(text)
+        show_warning(text)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"

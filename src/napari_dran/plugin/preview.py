@@ -1,0 +1,104 @@
+"""The preview: only the slice in view, as a layer that lies exactly there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..volume import Volume
+from .layers import layer_look, place_of_part
+from .result import slice_in_view
+from .worker import Begun, Cleaned, Engine, Work
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from .recipe import Recipe
+
+
+class Preview:
+    """Denoises one slice of a layer.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Shows the slice, and later the preview.
+    source : napari.layers.Image
+        The noisy layer.
+    volume : Volume
+        Its image.
+    engine : Engine
+        Gives the denoiser.
+    recipe : Recipe
+        What to do. Its axis does not matter: the plane in view is denoised.
+
+    Raises
+    ------
+    InputError
+        The viewer does not show a plane of space.
+    """
+
+    def __init__(
+        self, viewer: Viewer, source: Image, volume: Volume, engine: Engine, recipe: Recipe
+    ) -> None:
+        self.viewer = viewer
+        self.source = source
+        self.index = slice_in_view(source, viewer.dims)
+        shown = "".join(
+            letter
+            for letter, part in zip(volume.axes, self.index, strict=False)
+            if isinstance(part, slice)
+        )
+        if len(shown) != 2 or not set(shown) <= set("zyx"):
+            raise InputError(
+                f"A preview needs one plane of the image in view; the viewer shows the axes "
+                f"{', '.join(shown)}. Switch to 2-D, with two axes of space."
+            )
+        pixels = Volume(volume.data[self.index], "yxs" if volume.rgb else "yx")
+        limits = contrast_limits(source)
+        self.work = Work(engine, pixels, replace(recipe, axis=0), limits, whole=volume)
+
+    def compute(self) -> np.ndarray:
+        """Denoise the slice; call it in a worker.
+
+        Returns
+        -------
+        ndarray
+            (height, width) or (height, width, samples).
+        """
+        clean = np.empty(0)
+        for piece in self.work.denoise():
+            if isinstance(piece, Begun):
+                clean = piece.clean
+            elif isinstance(piece, Cleaned):
+                clean[piece.step.index] = piece.pixels
+        return clean
+
+    def show(self, pixels: np.ndarray) -> Image:
+        """Add the layer.
+
+        Parameters
+        ----------
+        pixels : ndarray
+            From :meth:`compute`.
+        """
+        place = [part.start if isinstance(part, slice) else part for part in self.index]
+        index = tuple(slice(None) if isinstance(part, slice) else np.newaxis for part in self.index)
+        start = [0 if first is None else first for first in place]
+        look = layer_look(self.source)
+        look["translate"] = place_of_part(self.source, start)
+        look["name"] = f"{self.source.name} (preview)"
+        layer: Image = self.viewer.add_image(pixels[index], **look)
+        return layer
+
+
+def contrast_limits(layer: Any) -> tuple[float, float] | None:
+    """Return a layer's contrast limits; colour layers have none that mean anything."""
+    if layer.rgb:
+        return None
+    low, high = layer.contrast_limits
+    return float(low), float(high)

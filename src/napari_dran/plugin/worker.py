@@ -1,0 +1,236 @@
+"""What happens in the worker's thread: no viewer, no layer, no Qt in here.
+
+Three facts about napari's generator workers shape this file. A RuntimeError,
+which nearly every error of torch is, vanishes in them without a trace: it is
+raised again as one that does not. Quitting does not close the generator: who
+started it closes :attr:`Work.steps` afterwards. And each yield is a place where a
+cancel can take effect: one for each slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import DranError
+from ..slices import Index
+from ..volume import Volume
+from .recipe import Recipe
+from .torch_loading import load_torch
+
+if TYPE_CHECKING:
+    from ..denoising import Denoiser, Plan, Step
+
+
+class WorkerError(DranError):
+    """Something unforeseen went wrong in a worker; its cause is chained to it."""
+
+
+@dataclass
+class Engine:
+    """Keeps the last denoiser, so that its network is loaded only once."""
+
+    denoiser: Denoiser | None = None
+    key: tuple[str, str] = ("", "")
+
+    def get(self, recipe: Recipe) -> Denoiser:
+        """Return a denoiser for these weights on this device; torch is imported if need be."""
+        load_torch()
+        from ..denoising import Denoiser
+
+        key = (recipe.weights, recipe.device)
+        denoiser = self.denoiser
+        if denoiser is None or key != self.key:
+            self.release()
+            denoiser = Denoiser(recipe.weights, device=recipe.device)
+            self.denoiser, self.key = denoiser, key
+        return denoiser
+
+    def release(self) -> None:
+        """Give back the memory of the network's device."""
+        if self.denoiser is not None:
+            self.denoiser.release()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The first thing a run yields.
+
+    Parameters
+    ----------
+    image, clean, noise : ndarray
+        The noisy image; a copy of it, whose slices are replaced one by one; zeros
+        of float32, for the noise of those slices.
+    plan : Plan
+        What will be done.
+    """
+
+    image: np.ndarray
+    clean: np.ndarray
+    noise: np.ndarray
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """One slice of a run.
+
+    Parameters
+    ----------
+    step : Step
+        Its place and its noise.
+    pixels : ndarray
+        The clean slice.
+    """
+
+    step: Step
+    pixels: np.ndarray
+
+
+@dataclass
+class Work:
+    """One run over an image.
+
+    Parameters
+    ----------
+    engine : Engine
+        Gives the denoiser.
+    volume : Volume
+        The image.
+    recipe : Recipe
+        What to do with it.
+    contrast_limits : tuple of float, optional
+        Of the layer.
+    whole : Volume, optional
+        The image that ``volume`` is a slice of: the window is chosen for it.
+    """
+
+    engine: Engine
+    volume: Volume
+    recipe: Recipe
+    contrast_limits: tuple[float, float] | None = None
+    whole: Volume | None = None
+    steps: Iterator[Step] | None = field(default=None, init=False)
+
+    def denoise(self) -> Generator[Begun | Cleaned, None, dict[str, Any]]:
+        """Denoise slice by slice; returns the provenance and the notes.
+
+        Raises
+        ------
+        DranError
+            Whatever goes wrong.
+        """
+        try:
+            plan = self.plan()
+            image = np.asarray(self.volume.data)
+            noise = np.zeros(image.shape, dtype=np.float32)
+            yield Begun(image, image.copy(), noise, plan)
+            self.steps = replace(plan, data=image).steps()
+            yield from self._clean(image, self.steps)
+            return {"provenance": plan.provenance(self.recipe.strength), "notes": plan.notes}
+        except DranError:
+            raise
+        except Exception as error:
+            raise unforeseen(error) from error
+
+    def close(self) -> None:
+        """Stop the network and free its memory; call it when the worker has finished."""
+        close = getattr(self.steps, "close", None)
+        if close is not None:
+            close()
+
+    def plan(self) -> Plan:
+        """Check and choose everything; see ``Denoiser.plan``."""
+        denoiser = self.engine.get(self.recipe)
+        arguments: dict[str, Any] = {
+            "window": self.recipe.window,
+            "contrast_limits": self.contrast_limits,
+        }
+        if self.whole is not None:
+            arguments["window"] = denoiser.plan(self.whole, **arguments).window
+        if arguments["window"] is None:
+            arguments["window"] = self.recipe.window
+        return denoiser.plan(self.volume, axis=self.recipe.axis, **arguments)
+
+    def _clean(self, image: np.ndarray, steps: Iterator[Step]) -> Iterator[Cleaned]:
+        from ..denoising import blend
+
+        for step in steps:
+            yield Cleaned(step, blend(image[step.index], step.noise, self.recipe.strength))
+
+
+def look_at(
+    engine: Engine,
+    volume: Volume,
+    recipe: Recipe,
+    contrast_limits: tuple[float, float] | None,
+) -> tuple[Plan | DranError, list[str]]:
+    """Plan a run and measure the noise, without running the network.
+
+    Parameters
+    ----------
+    engine, volume, recipe, contrast_limits
+        As for :class:`Work`.
+
+    Returns
+    -------
+    plan : Plan or DranError
+        Or why the image cannot be denoised in this way.
+    devices : list of str
+        Those that can be chosen.
+    """
+    load_torch()
+    from ..denoising.devices import available_devices
+
+    devices = available_devices()
+    try:
+        plan = Work(engine, volume, recipe, contrast_limits).plan()
+        # Cached by the plan: measured here and not where the text is made.
+        _ = plan.sigma
+    except DranError as error:
+        return error, devices
+    except Exception as error:
+        return unforeseen(error), devices
+    return plan, devices
+
+
+def blend_parts(
+    image: np.ndarray, noise: np.ndarray, strength: float, size: int = 1_000_000
+) -> Generator[tuple[Index, np.ndarray], None, None]:
+    """Blend a large image part by part.
+
+    Parameters
+    ----------
+    image, noise : ndarray
+        Of one shape.
+    strength : float
+        See ``denoising.blend``.
+    size : int
+        Pixels in a part, or in a row of the first axis if that is more.
+
+    Yields
+    ------
+    index : Index
+        Selects the part.
+    pixels : ndarray
+        Its clean pixels.
+    """
+    from ..denoising import blend
+
+    try:
+        rows = max(1, size // max(1, image[0].size))
+        for first in range(0, len(image), rows):
+            index = (slice(first, first + rows),)
+            yield index, blend(image[index], noise[index], strength)
+    except DranError:
+        raise
+    except Exception as error:
+        raise unforeseen(error) from error
+
+
+def unforeseen(error: Exception) -> WorkerError:
+    """Wrap an error that napari's workers would lose or show without context."""
+    return WorkerError(f"Denoising failed: {type(error).__name__}: {error}")
