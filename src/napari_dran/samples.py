@@ -37,7 +37,8 @@ class Sample:
 SAMPLES: dict[str, Sample] = {
     "t1-noisy": Sample("t1.nii.gz", "T1 brain MR with added noise (sigma 25 of 255)", 25.0),
     "t1": Sample("t1.nii.gz", "T1 brain MR"),
-    "epi": Sample("epi.nii.gz", "4-D EPI brain MR, noisy as measured"),
+    "flair": Sample("flair.nii.gz", "FLAIR brain MR, noise as measured"),
+    "epi": Sample("epi.nii.gz", "4-D EPI brain MR, noise as measured"),
     "micrograph": Sample("micrograph.png", "H&E micrograph, colour"),
 }
 
@@ -49,8 +50,8 @@ def load_sample(name: str) -> Volume:
     ----------
     name : str
         A key of :data:`SAMPLES`: "t1-noisy" (zyx, float32), "t1" (zyx, uint8,
-        the same without noise), "epi" (tzyx, int16) or "micrograph" (yxs,
-        uint8).
+        the same without noise), "flair" (zyx, uint8), "epi" (tzyx, int16) or
+        "micrograph" (yxs, uint8).
 
     Returns
     -------

@@ -1,0 +1,70 @@
+"""``napari-dran evaluate``: PSNR and SSIM on clean images with added noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ..training import evaluation as protocol
+from .console import default, progress_bar, show, tell
+
+if TYPE_CHECKING:
+    from ..training.evaluation import Mean
+
+
+def evaluate(
+    root: Annotated[Path, typer.Argument(help="Folder of <modality>/*.png, clean images.")],
+    weights: Annotated[
+        str, typer.Option(help="Shipped name, .safetensors file, or 'auto': by the image's kind.")
+    ] = default(protocol.evaluate, "weights"),
+    sigma: Annotated[
+        list[float], typer.Option(help="Noise to add, in grey levels of 255. Repeat for more.")
+    ] = list(default(protocol.evaluate, "sigmas")),  # noqa: B006
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write one row an image and sigma here.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = default(
+        protocol.evaluate, "device"
+    ),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV file.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Measure weights on clean images to which known noise is added.
+
+    Gaussian noise is added without clipping; the network is not told how much.
+    """
+    from ..files.atomic import check_target
+
+    if csv:
+        check_target(csv, overwrite)
+    with progress_bar("Evaluating", "scores", quiet) as progress:
+        rows = protocol.evaluate(
+            root, weights, sigma, device=device, progress=progress, notice=tell
+        )
+    if csv:
+        protocol.write_rows(rows, csv, overwrite=overwrite)
+    if not quiet:
+        show(table_of(protocol.summarise(rows)))
+        if csv:
+            show(f"Wrote {len(rows)} rows to {csv}.")
+
+
+def table_of(means: list[Mean]) -> Table:
+    """Lay out means, one line a group and sigma."""
+    table = Table("group", "images", "sigma", "PSNR", "SSIM", "noisy PSNR", "noisy SSIM", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for mean in means:
+        table.add_row(
+            mean.group,
+            str(mean.images),
+            f"{mean.sigma:g}",
+            f"{mean.psnr:.2f}",
+            f"{mean.ssim:.4f}",
+            f"{mean.psnr_noisy:.2f}",
+            f"{mean.ssim_noisy:.4f}",
+        )
+    return table

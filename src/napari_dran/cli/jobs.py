@@ -1,0 +1,266 @@
+"""What to read and where to write it, decided and checked before any work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import FileReadError, InputError, OutputExistsError
+from ..files import READABLE_SUFFIXES, WRITABLE_SUFFIXES
+from ..files.atomic import check_target
+from ..files.dicom_series import find, is_dicom
+
+RESIDUAL_SUFFIXES = tuple(suffix for suffix in WRITABLE_SUFFIXES if suffix != ".png")
+"""Formats that hold negative fractions."""
+
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to denoise.
+
+    Parameters
+    ----------
+    source : Path
+        A file or a DICOM folder.
+    target : Path
+        The file, or DICOM folder, to write.
+    residual : Path or None
+        The file for what was taken away.
+    series : str or None
+        Which series of a DICOM folder.
+    name : str
+        For messages: the path inside the folder that is worked through.
+    """
+
+    source: Path
+    target: Path
+    residual: Path | None = None
+    series: str | None = None
+    name: str = ""
+
+
+def is_folder_of_files(source: Path) -> bool:
+    """Whether ``source`` is worked through file by file: it holds more than DICOM.
+
+    Raises
+    ------
+    FileReadError
+        It is not there, or a folder without any image.
+    """
+    if not source.exists():
+        raise FileReadError(f"There is no file or folder {source}. Check the name and the folder.")
+    if not source.is_dir():
+        return False
+    if any(_is_plain(path) for path, _ in _files(source)):
+        return True
+    if is_dicom(source):
+        return False
+    raise FileReadError(
+        f"The folder {source} holds no image that can be read. Expected DICOM files, or files "
+        f"named {', '.join(READABLE_SUFFIXES)}."
+    )
+
+
+def single_job(
+    source: Path,
+    output: str,
+    residual: str | None = None,
+    series: str | None = None,
+    *,
+    overwrite: bool = False,
+) -> Job:
+    """Plan the work on one file or one DICOM folder.
+
+    Parameters
+    ----------
+    source : Path
+        What to read.
+    output : str
+        A file name with a suffix; for DICOM also a name without one, which
+        becomes a folder; or an existing folder, which gets the input's name.
+    residual : str, optional
+        The same for the residual, which cannot be DICOM or PNG.
+    series : str, optional
+        Which series of a DICOM folder.
+    overwrite : bool
+        Whether what is there may be replaced.
+
+    Raises
+    ------
+    InputError, FileWriteError
+        A name that cannot be written, or that would replace the input.
+    """
+    target = _place(output, source)
+    extra = None
+    if residual is not None:
+        extra = _place(residual, source, residual_name(source))
+        _check_residual(extra)
+    _check_suffix(target, source)
+    for path in (target, extra):
+        if path is not None:
+            _check_apart(path, source)
+            check_target(path, overwrite)
+    if target == extra:
+        raise InputError(
+            f"Result and residual would both be written to {target}. Choose two names."
+        )
+    return Job(source, target, extra, series, source.name)
+
+
+def folder_jobs(
+    source: Path, output: str, residual: str | None = None, *, overwrite: bool = False
+) -> tuple[list[Job], int]:
+    """Plan the work on a folder of files: the same tree again below ``output``.
+
+    Each DICOM series becomes a folder. Files of formats that can only be read
+    become NIfTI (MINC) or PNG (other pictures).
+
+    Parameters
+    ----------
+    source : Path
+        Searched to the bottom; hidden files and folders are left out.
+    output, residual : str
+        Folders, made if their parent exists.
+    overwrite : bool
+        Whether files there may be replaced; otherwise each is an error of its own.
+
+    Returns
+    -------
+    jobs : list of Job
+        In order of their names.
+    ignored : int
+        Number of files that are no images.
+
+    Raises
+    ------
+    InputError, FileWriteError
+        An output folder that lies inside the input, or cannot be made.
+    """
+    roots = [Path(output), Path(residual) if residual else None]
+    for root in roots:
+        if root is not None:
+            _check_root(root, source)
+    jobs: list[Job] = []
+    ignored = 0
+    dicom_folders: dict[Path, int] = {}
+    for path, inside in _files(source):
+        if _is_plain(path):
+            target = roots[0] / inside.parent / output_name(path)  # type: ignore[operator]
+            extra = roots[1] and roots[1] / inside.parent / residual_name(path)
+            jobs.append(Job(path, target, extra, None, str(inside)))
+        elif is_dicom(path):
+            dicom_folders.setdefault(path.parent, 0)
+        else:
+            ignored += 1
+    taken = {job.target.parent for job in jobs}
+    for folder in dicom_folders:
+        jobs += _series_jobs(folder, source, roots, taken)
+    return sorted(jobs, key=lambda job: job.name), ignored
+
+
+def output_name(source: Path) -> str:
+    """Name the output of a file: its own name, if that format can be written."""
+    name = source.name.lower()
+    if name.endswith(WRITABLE_SUFFIXES):
+        return source.name
+    return source.stem + (".nii.gz" if name.endswith(".mnc") else ".png")
+
+
+def residual_name(source: Path) -> str:
+    """Name the residual of a file: its own name, if that format holds fractions."""
+    name = source.name.lower()
+    if name.endswith(RESIDUAL_SUFFIXES):
+        return source.name
+    if source.is_dir():
+        return source.resolve().name + ".nii.gz"
+    return source.stem + (".nii.gz" if name.endswith((".mnc", *DICOM_SUFFIXES)) else ".tif")
+
+
+def _series_jobs(
+    folder: Path, source: Path, roots: list[Path | None], taken: set[Path]
+) -> Iterator[Job]:
+    """Plan one job for each DICOM series whose files lie in ``folder`` itself."""
+    here = [
+        info for info, _ in find(folder).series if any(file.parent == folder for file in info.files)
+    ]
+    inside = folder.relative_to(source)
+    alone = len(here) == 1 and roots[0] is not None and roots[0] / inside not in taken
+    for info in here:
+        place = inside if alone else inside / f"series-{info.number}"
+        target = roots[0] / place  # type: ignore[operator]
+        extra = roots[1] and roots[1] / place.parent / f"{place.name or 'series'}.nii.gz"
+        yield Job(folder, target, extra, str(info.number), f"{inside} (series {info})")
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield each file below a folder, and its path inside the folder."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                path = Path(root, name)
+                yield path, path.relative_to(folder)
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether the name is that of an image file other than DICOM."""
+    name = path.name.lower()
+    return name.endswith(READABLE_SUFFIXES) and not name.endswith(DICOM_SUFFIXES)
+
+
+def _place(output: str, source: Path, name: str = "") -> Path:
+    path = Path(output).expanduser()
+    inside = path.is_dir() or output.endswith(("/", os.sep))
+    if not inside:
+        return path
+    if not name:
+        dicom = is_dicom(source)
+        name = source.resolve().stem if dicom and source.is_file() else source.resolve().name
+    return path / name
+
+
+def _check_suffix(target: Path, source: Path) -> None:
+    if target.name.lower().endswith(WRITABLE_SUFFIXES):
+        return
+    if is_dicom(source) and not target.name.lower().endswith(DICOM_SUFFIXES):
+        if not target.suffix or target.is_dir() or target.name == source.resolve().name:
+            return
+    raise InputError(
+        f"Cannot write {target}: its format is not told by {target.suffix or 'a name without suffix'!r}. "
+        f"End it in one of {', '.join(WRITABLE_SUFFIXES)}; a DICOM series can also be written to a "
+        "new folder, named without a suffix."
+    )
+
+
+def _check_residual(path: Path) -> None:
+    if not path.name.lower().endswith(RESIDUAL_SUFFIXES):
+        raise InputError(
+            f"Cannot write the residual to {path}: it has negative fractions. End its name in one "
+            f"of {', '.join(RESIDUAL_SUFFIXES)}."
+        )
+
+
+def _check_apart(target: Path, source: Path) -> None:
+    if target.resolve() == source.resolve():
+        raise InputError(
+            f"The output {target} is the input itself, which is never replaced. "
+            "Choose another name or folder."
+        )
+
+
+def _check_root(root: Path, source: Path) -> None:
+    place, origin = root.resolve(), source.resolve()
+    if place == origin or origin in place.parents:
+        raise InputError(
+            f"The output folder {root} lies inside the input folder {source}. Choose one outside."
+        )
+    if root.exists() and not root.is_dir():
+        raise OutputExistsError(
+            f"{root} is a file, and the input is a folder of files. Name a folder for the output."
+        )
+    if not root.exists():
+        check_target(root, overwrite=False)
