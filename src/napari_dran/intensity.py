@@ -208,7 +208,8 @@ def restore(noise: np.ndarray, window: Window) -> np.ndarray:
     ndarray
         float32, same shape.
     """
-    return np.multiply(noise, np.float32(window.range), dtype=np.float32)
+    restored: np.ndarray = np.multiply(noise, window.range, dtype=np.float32)
+    return restored
 
 
 def _window_of_pair(pair: Any, name: str) -> Window:

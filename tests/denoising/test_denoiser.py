@@ -32,9 +32,9 @@ WINDOW = (0, 1000)
 
 
 def network_of(denoiser: Denoiser) -> Tenth:
-    (network,) = denoiser._networks.values()
-    assert isinstance(network, Tenth)
-    return network
+    (predictor,) = denoiser._predictors.values()
+    assert isinstance(predictor.network, Tenth)
+    return predictor.network
 
 
 def grey(*shape: int, dtype: str = "f4") -> np.ndarray:
@@ -261,7 +261,7 @@ def test_padding_reflects(tenth) -> None:
 
 def test_a_slice_does_not_depend_on_the_batch_it_is_in(tiny) -> None:
     image = grey(5, 16, 16)
-    network = next(iter(tiny._networks.values()))
+    network = next(iter(tiny._predictors.values())).network
     alone = tiny.run(image, window=WINDOW)
     assert alone.image.tobytes() == tiny.run(image, window=WINDOW).image.tobytes()
     for batch in (2, 5, 100):
@@ -333,11 +333,12 @@ def test_a_device_that_lacks_an_operation_hands_over_to_the_cpu() -> None:
             return super().forward(image)
 
     denoiser = Denoiser.from_network(Picky(), card_for(1), device="cpu")
-    denoiser.device = torch.device("meta")
+    predictor = denoiser.predictor(card_for(1))
+    predictor.device = torch.device("meta")
     image = grey(2, 9, 9)
     result = denoiser.run(image, window=WINDOW)
     np.testing.assert_allclose(result.image, 0.9 * image, rtol=1e-4)
-    assert denoiser.device.type == "cpu"
+    assert predictor.device.type == "cpu"
     assert "aten::abacus" in result.notes[-1]
 
 

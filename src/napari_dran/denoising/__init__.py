@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .blending import MAX_STRENGTH, blend
 from .denoiser import AUTO, Denoiser
+from .devices import available_devices, choose_device
 from .entry import denoise
 from .plan import Plan, Step
 from .provenance import Provenance
@@ -17,6 +18,8 @@ __all__ = [
     "Plan",
     "Provenance",
     "Step",
+    "available_devices",
     "blend",
+    "choose_device",
     "denoise",
 ]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Cancelled, DeviceError, InputError, WeightsError
-from ..intensity import DEFAULT_WINDOW, Window, normalise, restore
+from ..errors import Cancelled, InputError, WeightsError
+from ..intensity import DEFAULT_WINDOW, Window
 from ..slices import slice_axis, slice_indices
 from ..volume import Volume
 from . import devices
 from .blending import blend, check_dtype, check_strength
 from .lazy import is_dask
-from .plan import Plan, Step, crop_small, pad_small, present
+from .plan import Plan, Step
+from .predictor import Predictor
 from .result import Denoised
 from .windows import choose_windows
 
@@ -41,7 +42,7 @@ class Denoiser:
         for images with colour samples and dran-grey for all others.
     device : str
         "auto", "cpu", "cuda", "cuda:1", "mps". On a device where PyTorch lacks an
-        operation, the CPU takes over, which :attr:`notes` then says.
+        operation, the CPU takes over, which the result's notes then say.
     batch : int, optional
         Slices that go to the network at a time. By default as many as fit into
         the device's memory, and one on a CPU. Halved when memory runs out.
@@ -64,11 +65,8 @@ class Denoiser:
         self.weights = weights
         self.device: torch.device = devices.choose_device(device)
         self.batch = batch
-        self.notes: tuple[str, ...] = ()
         self._cards: dict[str | Path, Card] = {}
-        self._networks: dict[str, nn.Module] = {}
-        # Learnt from running out of memory, see _predict.
-        self._most_pixels: int | None = None
+        self._predictors: dict[str, Predictor] = {}
         if weights != AUTO:
             self._read_card(weights)
 
@@ -93,9 +91,15 @@ class Denoiser:
         denoiser.weights = card.name
         denoiser._cards[card.name] = card
         # Fusing shares parameters with the network, and moving it moves them.
-        fused = fuse(copy.deepcopy(network)).to(denoiser.device)
-        denoiser._networks[_key(card)] = fused
+        fused = fuse(copy.deepcopy(network))
+        key = f"{card.name} {card.sha256}"
+        denoiser._predictors[key] = Predictor(fused, card, denoiser.device)
         return denoiser
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about how the networks ran."""
+        return tuple(note for p in self._predictors.values() for note in p.notes)
 
     def card(self, image: Any, axes: str | None = None) -> Card:
         """Return the card of the weights that ``image`` would be denoised with.
@@ -216,67 +220,26 @@ class Denoiser:
                 raise Cancelled(f"Cancelled after {step.done} of {step.total} slices.")
         return Denoised.of(image, clean, noise, plan, strength)
 
-    def batch_size(self, card: Card, slice_shape: tuple[int, int]) -> int:
-        """Return how many slices go to the network at a time.
+    def predictor(self, card: Card) -> Predictor:
+        """Return what runs the network of a card, loading its weights if need be."""
+        key = f"{card.name} {card.sha256}"
+        if key not in self._predictors:
+            from ..network.fused import fuse
+            from ..weights import load_weights
 
-        Raises
-        ------
-        OutOfMemoryError
-            Not even one fits.
-        """
-        pixels = slice_shape[0] * slice_shape[1]
-        fits = devices.choose_batch(self.device, pixels, devices.bytes_per_pixel(card.arguments))
-        size = self.batch or fits
-        return size if self._most_pixels is None else max(1, min(size, self._most_pixels // pixels))
-
-    def noise_of_slices(
-        self, slices: Sequence[np.ndarray], windows: Sequence[Window | None], card: Card
-    ) -> list[np.ndarray]:
-        """Predict the noise of slices that are all of one shape.
-
-        Parameters
-        ----------
-        slices : sequence of ndarray
-            (height, width) or (height, width, 3), in the image's unit.
-        windows : sequence of Window or None
-            One for each.
-        card : Card
-            From :meth:`card`.
-
-        Returns
-        -------
-        list of ndarray
-            float32, in the image's unit, zero where nothing may change.
-        """
-        inputs: list[np.ndarray] = []
-        asked: list[int] = []
-        noises = [np.zeros(pixels.shape, dtype=np.float32) for pixels in slices]
-        for number, (pixels, window) in enumerate(zip(slices, windows, strict=True)):
-            if window is not None and present(pixels, window):
-                samples = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-                inputs.append(pad_small(normalise(samples, window)))
-                asked.append(number)
-        if not asked:
-            return noises
-        predicted = self._predict(np.stack(inputs), card)
-        for number, noise in zip(asked, predicted, strict=True):
-            pixels, window = slices[number], windows[number]
-            assert window is not None
-            cropped = crop_small(noise, pixels.shape[:2])
-            restored = restore(
-                cropped[0] if pixels.ndim == 2 else np.moveaxis(cropped, 0, -1), window
-            )
-            noises[number] = np.where(window.contains(pixels), restored, np.float32(0))
-        return noises
+            weights = next(given for given, known in self._cards.items() if known is card)
+            network = fuse(load_weights(weights)[0])
+            self._predictors[key] = Predictor(network, card, self.device)
+        return self._predictors[key]
 
     def free_cache(self) -> None:
         """Give back device memory that is kept for the next slice; the network stays."""
         devices.free_cache(self.device)
 
     def release(self) -> None:
-        """Give back all device memory; the next run loads the weights again."""
-        for network in self._networks.values():
-            network.to("cpu")
+        """Give back all device memory; the next run moves the weights there again."""
+        for predictor in self._predictors.values():
+            predictor.release()
         self.free_cache()
 
     def _card_for(self, rgb: bool) -> Card:
@@ -301,64 +264,6 @@ class Denoiser:
             self._cards[weights] = read_card(weights)
         return self._cards[weights]
 
-    def _network(self, card: Card) -> nn.Module:
-        if _key(card) not in self._networks:
-            from ..network.fused import fuse
-            from ..weights import load_weights
-
-            weights = next(w for w, known in self._cards.items() if known is card)
-            self._networks[_key(card)] = fuse(load_weights(weights)[0])
-        return self._networks[_key(card)].to(self.device)
-
-    def _predict(self, images: np.ndarray, card: Card) -> np.ndarray:
-        """Run (N, channels, H, W) in parts, smaller ones where memory runs out."""
-        parts: list[np.ndarray] = []
-        done, size = 0, len(images)
-        while done < len(images):
-            noise = self._forward(images[done : done + size], card)
-            if noise is not None:
-                parts.append(noise)
-                done += len(noise)
-                continue
-            # Here, outside the handler, the failed pass holds no memory any more.
-            self.free_cache()
-            pixels = images.shape[2] * images.shape[3]
-            if size == 1:
-                raise devices.out_of_memory(
-                    self.device, pixels, devices.bytes_per_pixel(card.arguments)
-                )
-            size = max(1, size // 2)
-            self._most_pixels = size * pixels
-        return np.concatenate(parts)
-
-    def _forward(self, images: np.ndarray, card: Card) -> np.ndarray | None:
-        """Run the network once; None if memory ran out."""
-        import torch
-
-        try:
-            with torch.inference_mode():
-                batch = torch.from_numpy(images).to(self.device)
-                noise: np.ndarray = self._network(card)(batch).float().cpu().numpy()
-        except NotImplementedError as error:
-            if self.device.type == "cpu":
-                raise DeviceError(f"PyTorch cannot run {card.name!r} here: {error}") from error
-            self.notes += (f"{self.device} lacks an operation, so the CPU did the work: {error}",)
-            self.device = torch.device("cpu")
-            return self._forward(images, card)
-        except (RuntimeError, MemoryError) as error:
-            if not devices.ran_out_of_memory(error):
-                # Not a RuntimeError: those get lost in napari's workers.
-                raise DeviceError(
-                    f"The network failed on {self.device}: {error}. Try device='cpu'."
-                ) from error
-            return None
-        if not np.isfinite(noise).all():
-            raise WeightsError(
-                f"The weights {card.name!r} gave values that are not finite, so they are of no "
-                "use. Choose other weights."
-            )
-        return noise
-
 
 def as_volume(image: Any, axes: str | None = None) -> Volume:
     """Return an array or Volume as a Volume of integers or floats.
@@ -379,7 +284,3 @@ def as_volume(image: Any, axes: str | None = None) -> Volume:
         volume = Volume(data, axes or "")
     check_dtype(volume.dtype)
     return volume
-
-
-def _key(card: Card) -> str:
-    return f"{card.name} {card.sha256}"

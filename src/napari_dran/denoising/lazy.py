@@ -39,7 +39,8 @@ def denoise_lazily(
     plan = denoiser.plan(
         image, axes=axes, window=window, axis=axis, contrast_limits=contrast_limits
     )
-    denoiser.batch_size(plan.card, plan.slice_shape)
+    predictor = denoiser.predictor(plan.card)
+    predictor.batch_size(plan.slice_shape)  # raises if not even one slice fits
     one_slice = {
         position: 1 if letter in "tc" or letter == plan.axis else -1
         for position, letter in enumerate(plan.axes)
@@ -49,14 +50,14 @@ def denoise_lazily(
     if plan.axes.endswith("s"):
         inside = (*inside[:-1], slice(0, 3))
     lock = SerializableLock()
-    windows, card = plan.windows, plan.card
+    windows = plan.windows
 
     def denoise_block(block: np.ndarray, block_id: tuple[int, ...] = ()) -> np.ndarray:
         number = block_id[channel] if len(windows) > 1 else 0
         clean = np.array(block)
         pixels = clean[inside]
         with lock:
-            (noise,) = denoiser.noise_of_slices([pixels], [windows[number]], card)
+            (noise,) = predictor.noise_of([pixels], [windows[number]])
         clean[inside] = blend(pixels, noise, strength)
         return clean
 

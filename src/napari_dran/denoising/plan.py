@@ -101,9 +101,13 @@ class Plan:
             ]
         )
 
-    @cached_property
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that the user should read before trusting the result."""
+        return (*self._notes_on_image, *self.denoiser.notes)
+
+    @cached_property
+    def _notes_on_image(self) -> tuple[str, ...]:
         if self.window is None:
             return ("The image is constant: there is nothing to denoise.",)
         notes = []
@@ -121,7 +125,7 @@ class Plan:
                 f"{self.card.name!r} were trained for ({low:g} to {high:g}). Look at the result "
                 "with care, or choose a wider window."
             )
-        return (*notes, *self.denoiser.notes)
+        return tuple(notes)
 
     def window_of(self, index: Index) -> Window | None:
         """Return the window of a slice."""
@@ -159,12 +163,13 @@ class Plan:
         """
         total, done = len(self.indices), 0
         try:
+            predictor = self.denoiser.predictor(self.card)
             while done < total:
-                size = self.denoiser.batch_size(self.card, self.slice_shape)
+                size = predictor.batch_size(self.slice_shape, self.denoiser.batch)
                 chunk = self.indices[done : done + size]
                 slices = [np.asarray(self.data[index]) for index in chunk]
                 windows = [self.window_of(index) for index in chunk]
-                noises = self.denoiser.noise_of_slices(slices, windows, self.card)
+                noises = predictor.noise_of(slices, windows)
                 for index, noise in zip(chunk, noises, strict=True):
                     done += 1
                     yield Step(done, total, index, noise)
@@ -188,37 +193,3 @@ class Plan:
     @cached_property
     def _sigmas(self) -> list[float]:
         return [sigma_of_slice(pixels) for _, pixels in self._sample]
-
-
-def present(pixels: np.ndarray, window: Window | None) -> bool:
-    """Tell whether a slice holds anything to denoise: it varies, within the window."""
-    if window is None or not window.contains(pixels).any():
-        return False
-    samples = [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
-    return any(_varies(sample) for sample in samples)
-
-
-def _varies(pixels: np.ndarray) -> bool:
-    values = pixels if pixels.dtype.kind in "ui" else pixels[np.isfinite(pixels)]
-    return bool(values.size) and values.min() != values.max()
-
-
-def pad_small(image: np.ndarray) -> np.ndarray:
-    """Reflect an image (channels, height, width) up to the smallest size allowed."""
-    from ..network.dran import SMALLEST_SIDE
-
-    missing = [max(0, SMALLEST_SIDE - side) for side in image.shape[1:]]
-    if not any(missing):
-        return image
-    for axis, width in enumerate(missing, start=1):
-        pad = [(0, 0)] * 3
-        pad[axis] = (width // 2, width - width // 2)
-        # A single row has no other row to reflect.
-        image = np.pad(image, pad, mode="symmetric" if image.shape[axis] == 1 else "reflect")
-    return image
-
-
-def crop_small(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Undo :func:`pad_small`: crop (channels, height, width) to ``shape``."""
-    top, left = ((side - old) // 2 for side, old in zip(image.shape[1:], shape, strict=True))
-    return image[:, top : top + shape[0], left : left + shape[1]]
