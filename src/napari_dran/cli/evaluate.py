@@ -14,6 +14,8 @@ from .console import default, progress_bar, show, tell
 if TYPE_CHECKING:
     from ..training.evaluation import Mean
 
+SIGMAS = list(default(protocol.evaluate, "sigmas"))
+
 
 def evaluate(
     root: Annotated[Path, typer.Argument(help="Folder of <modality>/*.png, clean images.")],
@@ -22,7 +24,7 @@ def evaluate(
     ] = default(protocol.evaluate, "weights"),
     sigma: Annotated[
         list[float], typer.Option(help="Noise to add, in grey levels of 255. Repeat for more.")
-    ] = list(default(protocol.evaluate, "sigmas")),  # noqa: B006
+    ] = SIGMAS,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write one row an image and sigma here.")
     ] = None,

@@ -214,25 +214,27 @@ def _is_plain(path: Path) -> bool:
 
 def _place(output: str, source: Path, name: str = "") -> Path:
     path = Path(output).expanduser()
-    inside = path.is_dir() or output.endswith(("/", os.sep))
-    if not inside:
+    if not (path.is_dir() or output.endswith(("/", os.sep))):
         return path
     if not name:
-        dicom = is_dicom(source)
-        name = source.resolve().stem if dicom and source.is_file() else source.resolve().name
+        name = source.resolve().name
+        if is_dicom(source):
+            # A dot would make it a file of an unknown format.
+            name = Path(name).stem if source.is_file() else name
+            name = name.replace(".", "_")
     return path / name
 
 
 def _check_suffix(target: Path, source: Path) -> None:
     if target.name.lower().endswith(WRITABLE_SUFFIXES):
         return
-    if is_dicom(source) and not target.name.lower().endswith(DICOM_SUFFIXES):
-        if not target.suffix or target.is_dir() or target.name == source.resolve().name:
-            return
+    if is_dicom(source) and (not target.suffix or target.is_dir()):
+        return
+    found = repr(target.suffix) if target.suffix else "a name without suffix"
     raise InputError(
-        f"Cannot write {target}: its format is not told by {target.suffix or 'a name without suffix'!r}. "
-        f"End it in one of {', '.join(WRITABLE_SUFFIXES)}; a DICOM series can also be written to a "
-        "new folder, named without a suffix."
+        f"Cannot write {target}: {found} is not a format that can be written. End it in one of "
+        f"{', '.join(WRITABLE_SUFFIXES)}; a DICOM series can also be written to a new folder, "
+        "named without a suffix."
     )
 
 

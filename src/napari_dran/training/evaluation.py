@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..denoising.denoiser import AUTO, COLOUR, GREY
 from ..errors import InputError, WeightsError
 from ..files.atomic import writing
 from ..metrics import SSIM_SMALLEST_SIDE, psnr, ssim
@@ -31,7 +32,7 @@ CATEGORIES = {
 }
 """Which modalities make up which category of the paper's tables."""
 
-AUTO_WEIGHTS = {1: "dran-grey", 3: "dran-colour"}
+AUTO_WEIGHTS = {1: GREY, 3: COLOUR}
 """Weights that "auto" takes for images of one and of three channels."""
 
 Method = Callable[[np.ndarray, float], np.ndarray]
@@ -91,8 +92,8 @@ class NetworkMethod:
         "auto", or a torch device.
     """
 
-    def __init__(self, weights: str | Path = "auto", device: str = "auto") -> None:
-        from ..denoising import choose_device
+    def __init__(self, weights: str | Path = AUTO, device: str = AUTO) -> None:
+        from ..denoising.devices import choose_device
         from ..weights import load_weights, read_card
 
         self._device = choose_device(device)
@@ -100,7 +101,7 @@ class NetworkMethod:
         self._networks: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
         self._by_channels = dict(AUTO_WEIGHTS)
         self.weights = str(weights)
-        if self.weights != "auto":
+        if self.weights != AUTO:
             self._by_channels = {read_card(weights).channels: str(weights)}
 
     def takes(self, channels: int) -> bool:
@@ -112,7 +113,8 @@ class NetworkMethod:
         name = self._by_channels[1 if noisy.ndim == 2 else noisy.shape[2]]
         if name not in self._networks:
             self._networks[name] = self._prepare(name)
-        return noisy - self._networks[name](noisy)
+        clean: np.ndarray = noisy - self._networks[name](noisy)
+        return clean
 
     def _prepare(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
         import torch
@@ -133,11 +135,11 @@ class NetworkMethod:
 
 def evaluate(
     root: str | Path,
-    weights: str | Path = "auto",
+    weights: str | Path = AUTO,
     sigmas: Sequence[float] = SIGMAS,
     *,
     method: Method | None = None,
-    device: str = "auto",
+    device: str = AUTO,
     progress: Callable[[int, int], object] | None = None,
     notice: Callable[[str], object] = lambda sentence: None,
 ) -> list[Row]:
@@ -254,7 +256,7 @@ def summarise(rows: Iterable[Row]) -> list[Mean]:
     """
     rows = list(rows)
     modalities = list(dict.fromkeys(row.modality for row in rows))
-    groups = [(name, (name,)) for name in modalities]
+    groups: list[tuple[str, tuple[str, ...]]] = [(name, (name,)) for name in modalities]
     groups += [
         (category, members)
         for category, members in CATEGORIES.items()

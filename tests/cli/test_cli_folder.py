@@ -1,0 +1,108 @@
+"""``napari-dran denoise`` on a folder of files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_dran.cli.jobs import folder_jobs, is_folder_of_files
+
+
+@pytest.fixture
+def tree(tmp_path: Path, save_nifti: Any, save_png: Any) -> Path:
+    """A folder with two good images, a bad one, and a text file."""
+    root = tmp_path / "in"
+    (root / "a").mkdir(parents=True)
+    save_nifti(root / "one.nii.gz")
+    save_png(root / "a" / "two.png")
+    (root / "bad.nii.gz").write_bytes(b"\x1f\x8bnot a scan")
+    (root / "notes.txt").write_text("hello")
+    return root
+
+
+def found(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def test_mirrors_the_tree_and_outlives_a_bad_file(
+    command: Any, tree: Path, grey: Path, tmp_path: Path
+) -> None:
+    out, residual = tmp_path / "out", tmp_path / "residual"
+    result = command("denoise", tree, "-o", out, "--weights", grey, "--residual", residual)
+    assert result.exit_code == 1, result.output
+    assert found(out) == ["a/two.png", "one.nii.gz"]
+    assert found(residual) == ["a/two.tif", "one.nii.gz"]
+    assert "2 of 3 images, 1 failed" in result.stdout
+    assert "1 other file" in result.stdout
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert errors[0].startswith("Error: bad.nii.gz: ")
+
+
+def test_all_good_is_exit_code_0(command: Any, tree: Path, grey: Path, tmp_path: Path) -> None:
+    (tree / "bad.nii.gz").unlink()
+    result = command("denoise", tree, "-o", tmp_path / "out", "--weights", grey)
+    assert result.exit_code == 0, result.output
+
+
+def test_files_that_exist_fail_one_by_one(
+    command: Any, tree: Path, grey: Path, tmp_path: Path
+) -> None:
+    (tree / "bad.nii.gz").unlink()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "one.nii.gz").write_text("old")
+    result = command("denoise", tree, "-o", out, "--weights", grey)
+    assert result.exit_code == 1
+    assert "--overwrite" in result.stderr
+    assert (out / "one.nii.gz").read_text() == "old"
+    assert command("denoise", tree, "-o", out, "--weights", grey, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["in", "in/out"])
+def test_output_inside_the_input_is_refused(
+    refused: Any, tree: Path, tmp_path: Path, name: str
+) -> None:
+    assert "inside the input" in refused("denoise", tree, "-o", tmp_path / name)
+
+
+def test_output_that_is_a_file_is_refused(refused: Any, tree: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "is a file" in refused("denoise", tree, "-o", tmp_path / "file")
+
+
+def test_folder_without_images(refused: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("hello")
+    assert "no image" in refused("denoise", tmp_path / "empty", "-o", tmp_path / "out")
+
+
+@pytest.mark.corpus
+def test_each_dicom_series_becomes_a_folder(corpus: Path, tree: Path, tmp_path: Path) -> None:
+    series = tree / "patient"
+    series.mkdir()
+    for file in sorted((corpus / "volumes" / "dicom_series_seg3d_MR").glob("*.dcm"))[:2]:
+        shutil.copy(file, series)
+    mixed = tree / "a"
+    for name in ("emri_small.dcm", "693_UNCR.dcm"):
+        shutil.copy(corpus / "volumes" / "dicom_single" / name, mixed)
+    assert is_folder_of_files(tree)
+    jobs, ignored = folder_jobs(tree, str(tmp_path / "out"))
+    targets = {str(job.target.relative_to(tmp_path / "out")) for job in jobs}
+    assert targets == {
+        "one.nii.gz",
+        "bad.nii.gz",
+        "a/two.png",
+        "patient",
+        "a/series-1",
+        "a/series-2",
+    }
+    assert ignored == 1
+
+
+@pytest.mark.corpus
+def test_folder_of_dicom_only_is_one_image(corpus: Path) -> None:
+    assert not is_folder_of_files(corpus / "volumes" / "dicom_series_seg3d_MR")
