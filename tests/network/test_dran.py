@@ -154,8 +154,13 @@ def test_fused_released_variant_is_the_network() -> None:
 
 def test_fusing_leaves_the_network_trainable() -> None:
     network = DRAN(1, **SMALL).eval()
-    assert isinstance(fuse(network), FusedDRAN)
-    assert network.blocks[0].convs[0].weight.requires_grad
+    fused = fuse(network)
+    assert isinstance(fused, FusedDRAN)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    shared = {p.data_ptr() for p in network.parameters()} & {
+        p.data_ptr() for p in (*fused.parameters(), *fused.buffers())
+    }
+    assert not shared
 
 
 @pytest.mark.parametrize("share_blocks", [False, True])

@@ -7,6 +7,8 @@ convolutions of a noise gate read the same input and become one.
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,7 +30,7 @@ class FusedDynamicConv2d(nn.Module):
         scale = norm.weight.double() / torch.sqrt(variance + norm.eps)
         weight = conv.weight.double() * scale[None, :, None, None, None]
         bias = (conv.bias.double() - mean) * scale + norm.bias.double()
-        self.attention: KernelAttention = conv.attention
+        self.attention: KernelAttention = deepcopy(conv.attention)
         self.register_buffer("weight", weight.to(conv.weight.dtype).detach())
         self.register_buffer("bias", bias.to(conv.bias.dtype).detach())
 
@@ -70,14 +72,14 @@ class FusedDRAN(nn.Module):
     Parameters
     ----------
     network : DRAN
-        The trained network; it is not changed.
+        The trained network; it is not changed, and shares nothing with this one.
     """
 
     def __init__(self, network: DRAN) -> None:
         super().__init__()
         self.channels = network.channels
         self.bounded = network.bounded
-        self.head, self.tail = network.head, network.tail
+        self.head, self.tail = deepcopy(network.head), deepcopy(network.tail)
         self.blocks = nn.ModuleList(_fuse_block(block) for block in network.blocks)  # type: ignore[arg-type]
         self.gates = nn.ModuleList(FusedNoiseGate(gate) for gate in network.gates)  # type: ignore[arg-type]
         self.eval().requires_grad_(False)
