@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from .dicom_frames import Frame
 from .dicom_series import frame_count
 
@@ -108,6 +110,8 @@ def single_frame(header: Any, frame: Frame) -> Any:
             continue
         if pydicom.datadict.keyword_for_tag(tag) not in skipped:
             result[tag] = copy.deepcopy(header.get_item(tag))
+    if not header.original_encoding[1]:
+        _make_little_endian(result)
     for group in groups:
         _lift(group, result)
     remove(result, *_STALE)
@@ -119,6 +123,16 @@ def single_frame(header: Any, frame: Frame) -> Any:
     fallback = SECONDARY_CAPTURE if multiple or not old else old
     result.SOPClassUID = _SINGLE_FRAME_CLASSES.get(old, fallback)
     return result
+
+
+def _make_little_endian(dataset: Any) -> None:
+    """Turn the tags of a big-endian file round."""
+    for element in dataset.iterall():  # which parses all of them
+        # pydicom leaves the order of bytes in tables to us.
+        if element.VR == "OW" and element.value:
+            words = np.frombuffer(element.value, ">u2").astype("<u2")
+            element.value = words.tobytes()
+    dataset.set_original_encoding(False, True, dataset.original_character_set)
 
 
 def _lift(group: Any, result: Any) -> None:

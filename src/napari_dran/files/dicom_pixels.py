@@ -43,7 +43,7 @@ def stored_frames(path: Path, header: Any) -> np.ndarray:
     photometric = str(header.get("PhotometricInterpretation"))
     try:
         with quiet():
-            array = np.asarray(pixel_array(path))
+            array = np.asarray(pixel_array(_pixel_source(path, header)))
             if photometric == "PALETTE COLOR":
                 array = _as_8_bit(np.asarray(apply_color_lut(array, header)))
     except MemoryError as error:
@@ -65,11 +65,32 @@ def stored_frames(path: Path, header: Any) -> np.ndarray:
     return array
 
 
+def _pixel_source(path: Path, header: Any) -> Any:
+    """Return what pydicom can read pixels from: the path, for all but odd files."""
+    import pydicom
+
+    meta = getattr(header, "file_meta", {})
+    syntax = meta.get("TransferSyntaxUID")
+    if syntax is not None and not syntax.is_deflated:
+        return path
+    dataset = pydicom.dcmread(path, force=True)
+    if syntax is None:
+        implicit, little = header.original_encoding
+        dataset.file_meta.TransferSyntaxUID = (
+            pydicom.uid.ExplicitVRBigEndian
+            if not little
+            else pydicom.uid.ImplicitVRLittleEndian
+            if implicit
+            else pydicom.uid.ExplicitVRLittleEndian
+        )
+    return dataset
+
+
 def _check_decoder(path: Path, header: Any) -> None:
     from pydicom.pixels import get_decoder
 
     syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
-    if syntax is None or not syntax.is_compressed or syntax.name.startswith("Deflated"):
+    if syntax is None or not syntax.is_encapsulated:
         return
     try:
         decoder = get_decoder(syntax)
@@ -215,24 +236,23 @@ def to_stored(values: np.ndarray, scale: Scale, header: Any) -> np.ndarray:
         exact = (values.astype(np.float64) - scale.intercept) / scale.slope
         if is_inverted(header):
             exact = np.where(np.isnan(exact), exact, low + high - exact)
-        codes = rounded(exact, low, high, _padding(header))
-        return codes.astype(_stored_dtype(header))
+        zero = -scale.intercept / scale.slope
+        return rounded(exact, low, high, _padding(header, zero)).astype(_stored_dtype(header))
     if is_inverted(header):
         codes = low + high - codes
     return np.clip(codes, low, high).astype(_stored_dtype(header))
 
 
-def rounded(values: np.ndarray, low: int, high: int, missing: int = 0) -> np.ndarray:
+def rounded(values: np.ndarray, low: int, high: int, missing: float = 0.0) -> np.ndarray:
     """Round to the nearest int64 inside a range; not-a-number becomes ``missing``."""
-    values = np.where(np.isnan(values), float(missing), values)
+    values = np.where(np.isnan(values), missing, values)
     # Halves go up, like the rest of a value from .5 on.
     return np.clip(np.floor(values + 0.5), low, high).astype(np.int64)
 
 
-def _padding(header: Any) -> int:
-    low, high = stored_range(header)
+def _padding(header: Any, default: float) -> float:
     value = header.get("PixelPaddingValue")
-    return int(value) if isinstance(value, int) and low <= value <= high else max(low, 0)
+    return float(value) if isinstance(value, int) else default
 
 
 def _stored_dtype(header: Any) -> np.dtype[Any]:

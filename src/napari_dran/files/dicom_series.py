@@ -128,7 +128,7 @@ def read_header(path: Path) -> Any:
 def damaged(path: Path, error: Exception | None) -> FileReadError:
     """Return the error for a DICOM file that cannot be parsed."""
     lines = str(error).strip().splitlines() if error else []
-    reason = f" ({lines[0].rstrip('.')[:200]})" if lines else ""
+    reason = f" ({' '.join(line.strip() for line in lines[:2]).rstrip('.')[:250]})" if lines else ""
     return FileReadError(
         f"Could not read {path} as DICOM: it is damaged or cut short{reason}. "
         "Copy or export it again."
@@ -266,7 +266,8 @@ def choose(folder: Path, found: Found, wanted: str | None) -> tuple[SeriesInfo, 
 
 def kind_of(header: Any) -> str:
     """Name what a dataset without an image is."""
-    return str(getattr(header.get("SOPClassUID"), "name", "") or header.get("Modality") or "data")
+    name = str(getattr(header.get("SOPClassUID"), "name", "") or header.get("Modality") or "data")
+    return f"{name} without pixels" if name.endswith("Image Storage") else name
 
 
 def _nothing(folder: Path, found: Found) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FileWriteError
+from ..errors import InputError
 from ..volume import Volume
 from .atomic import writing
 from .dicom import DicomHeader
@@ -25,7 +25,7 @@ from .dicom_derived import (
     set_plane,
     single_frame,
 )
-from .dicom_pixels import Scale, rounded, to_stored
+from .dicom_pixels import Scale, to_stored
 from .dicom_series import quiet
 from .orientation import same_place, to_file_order, with_z
 
@@ -67,7 +67,10 @@ def write_dicom_series(volume: Volume, folder: str | Path, overwrite: bool = Fal
     OutputExistsError
         The folder holds something and ``overwrite`` was not asked for.
     FileWriteError
-        It cannot be written, or DICOM has no place for such a volume.
+        It cannot be written.
+    InputError
+        DICOM has no place for such a volume: channels, colours of 32 bits, slices
+        that are no rectangles.
 
     Warns
     -----
@@ -76,7 +79,7 @@ def write_dicom_series(volume: Volume, folder: str | Path, overwrite: bool = Fal
     """
     folder = Path(folder)
     if "c" in volume.axes:
-        raise FileWriteError(
+        raise InputError(
             f"A DICOM series cannot hold channels, and this volume has {volume.axes!r} axes. "
             "Write one channel at a time, or write NIfTI or TIFF."
         )
@@ -147,7 +150,7 @@ def _new_slices(volume: Volume, data: np.ndarray, template: Any) -> list[_Slice]
     if unit is not None:
         cosine = affine[:3, 1] @ affine[:3, 2] / (spacing[1] * spacing[2])
         if not np.isfinite(cosine) or abs(cosine) > 1e-3:
-            raise FileWriteError(
+            raise InputError(
                 "DICOM slices are rectangles, and this volume's rows and columns are not at a "
                 f"right angle (cosine {cosine:.3g}). Write NIfTI, or resample it first."
             )
@@ -240,24 +243,21 @@ def _identify(slices: list[_Slice], volume: Volume) -> None:
 
 
 def _as_rgb(slices: list[_Slice]) -> list[_Slice]:
-    """Prepare colour slices: 8 bits a sample."""
+    """Prepare colour slices of 8 or 16 bits a sample."""
     dtype = slices[0].values.dtype
     if dtype not in (np.uint8, np.uint16):
-        raise FileWriteError(
-            f"DICOM holds colours of 8 bits, and this volume's are {dtype}. "
-            "Convert them to uint8 first, or write TIFF."
+        raise InputError(
+            f"DICOM holds colours of 8 or 16 bits, and this volume's are {dtype}. "
+            "Convert them to uint8 or uint16 first, or write TIFF."
         )
     for one in slices:
-        values = one.values[..., :3]
-        if dtype == np.uint16:
-            values = rounded(values / 257, 0, 255).astype(np.uint8)
-        one.values, one.scale, dataset = values, Scale(), one.dataset
+        one.values, one.scale, dataset = one.values[..., :3], Scale(), one.dataset
         remove_tables(dataset)
         remove(dataset, "RescaleSlope", "RescaleIntercept", "RescaleType", "PixelPaddingValue")
         remove(dataset, "ModalityLUTSequence", "UltrasoundColorDataPresent")
         dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
         dataset.PhotometricInterpretation = "RGB"
-        _set_bits(dataset, 8, signed=False)
+        _set_bits(dataset, 8 * dtype.itemsize, signed=False)
     return slices
 
 
