@@ -89,7 +89,7 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
     """
     path = Path(path).expanduser()
     suffix = _suffix(path, WRITABLE_SUFFIXES)
-    if path.is_dir() or not path.suffix:
+    if path.is_dir() or not path.suffix or (not suffix and _is_dicom_name(path, volume)):
         from .dicom_write import write_dicom_series
 
         return write_dicom_series(volume, path, overwrite=overwrite)
@@ -124,6 +124,14 @@ def is_readable(path: str | Path) -> bool:
 def _suffix(path: Path, known: tuple[str, ...]) -> str:
     name = path.name.lower()
     return next((suffix for suffix in known if name.endswith(suffix)), "")
+
+
+def _is_dicom_name(path: Path, volume: Volume) -> bool:
+    """Whether a name with dots is meant for a folder: folders are often called by their UID."""
+    source = volume.source
+    if source is None or source.format != "dicom":
+        return False
+    return path.suffix[1:].isdigit() or (source.path is not None and source.path.name == path.name)
 
 
 def _found(path: Path) -> str:

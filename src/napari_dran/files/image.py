@@ -81,15 +81,15 @@ def write_image(volume: Volume, path: Path) -> None:
             f"(axes {volume.axes}). Write .tif or .nii.gz instead, or select one slice."
         )
     data = data.reshape(data.shape[-plane:])
+    samples = volume.shape[-1] if volume.rgb else 1
     if data.dtype.name not in _PNG_DTYPES or (volume.rgb and data.dtype == bool):
         raise InputError(
             f"A PNG file holds uint8 or uint16, this image is {data.dtype}. "
             "Write .tif or .nii.gz instead, which keep every value."
         )
-    if volume.rgb and data.shape[-1] not in (3, 4):
+    if samples not in (1, 3, 4):
         raise InputError(
-            f"A PNG file holds 3 or 4 colour samples, this image has {data.shape[-1]}. "
-            "Write .tif instead."
+            f"A PNG file holds 3 or 4 colour samples, this image has {samples}. Write .tif instead."
         )
     if volume.rgb and data.dtype == np.uint16:
         _write_wide_png(data, path)

@@ -59,10 +59,13 @@ def read_mgh(path: Path) -> Volume:
     FileReadError
         The file is damaged.
     """
-    import nibabel
+    from nibabel.fileholders import FileHolder
+    from nibabel.freesurfer.mghformat import MGHImage
+    from nibabel.openers import ImageOpener
 
-    with reading(path, "MGH"):
-        image: Any = nibabel.load(path, mmap=False)  # type: ignore[attr-defined]
+    # Opened here, because nibabel would leave an .mgh file open.
+    with reading(path, "MGH"), ImageOpener(path) as file:
+        image: Any = MGHImage.from_file_map({"image": FileHolder(fileobj=file)}, mmap=False)
         raw = np.asanyarray(image.dataobj)
         affine = image.affine
     raw = raw.astype(raw.dtype.newbyteorder("="), copy=False)

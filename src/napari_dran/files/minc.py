@@ -44,7 +44,7 @@ def read_minc(path: Path) -> Volume:
             f"{path} is a MINC 2 file, and reading it needs h5py. Install it with: pip install h5py"
         )
     with reading(path, "MINC"):
-        image: Any = nibabel.load(path)  # type: ignore[attr-defined]
+        image: Any = nibabel.load(path)
         minc = image.dataobj.minc_file
         try:
             bits = minc.get_data_dtype().itemsize * 8

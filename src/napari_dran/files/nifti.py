@@ -86,7 +86,7 @@ def read_nifti(path: Path) -> Volume:
     import nibabel
 
     with reading(path, "NIfTI"):
-        image: Any = nibabel.load(path, mmap=False, keep_file_open=False)  # type: ignore[attr-defined]
+        image: Any = nibabel.load(path, mmap=False, keep_file_open=False)
         header = image.header.copy()
         raw = image.dataobj.get_unscaled()
         slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
@@ -171,7 +171,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
     if volume.rgb:
         fields = [(name, "u1") for name in "RGBA"[: data.shape[-1]]]
         data = np.ascontiguousarray(data).view(fields)[..., 0]
-    elif "z" not in volume.axes and data.shape[2:] == (1,):
+    if "z" not in volume.axes and data.shape[2:] == (1,):
         data = data[..., 0]
     header: Any
     slope, inter = 1.0, 0.0
@@ -184,7 +184,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
         header.extensions = type(header.extensions)(kept.header.extensions)
     else:
         large = max(data.shape) > _LARGEST_NIFTI1_AXIS
-        header = nibabel.Nifti2Header() if large else nibabel.Nifti1Header()  # type: ignore[attr-defined]
+        header = nibabel.Nifti2Header() if large else nibabel.Nifti1Header()
     header.set_data_dtype(data.dtype)
     if header.get_data_shape() != data.shape:
         pixdim = header["pixdim"].copy()
@@ -198,7 +198,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
         _set_time_step(header, volume.time_step)
     _describe(header, volume)
     second = header["sizeof_hdr"] == 540
-    image_class = nibabel.Nifti2Image if second else nibabel.Nifti1Image  # type: ignore[attr-defined]
+    image_class = nibabel.Nifti2Image if second else nibabel.Nifti1Image
     # With an affine of its own, nibabel would replace qform, sform and codes.
     image = image_class(data, None, header)
     image.header.set_slope_inter(slope, inter)  # the constructor has cleared them

@@ -48,7 +48,7 @@ def to_volume_order(
     shape = data.shape[first : first + 3]
     affine = reorder_affine(affine, shape, permutation, flips)
     order = [*range(first), *(first + a for a in permutation), *range(first + 3, data.ndim)]
-    data = np.flip(data.transpose(order), [first + i for i, flip in enumerate(flips) if flip])
+    data = np.flip(data.transpose(order), tuple(first + i for i, flip in enumerate(flips) if flip))
     return np.ascontiguousarray(data), permutation, flips, affine
 
 
@@ -56,7 +56,7 @@ def to_file_order(
     data: np.ndarray, first: int, permutation: tuple[int, ...], flips: tuple[bool, ...]
 ) -> np.ndarray:
     """Undo :func:`to_volume_order` for the array."""
-    data = np.flip(data, [first + i for i, flip in enumerate(flips) if flip])
+    data = np.flip(data, tuple(first + i for i, flip in enumerate(flips) if flip))
     inverse = [permutation.index(axis) for axis in range(3)]
     return data.transpose(
         [*range(first), *(first + i for i in inverse), *range(first + 3, data.ndim)]
@@ -130,10 +130,12 @@ def is_usable(affine: np.ndarray) -> bool:
 
 def ras_from_zyx(affine: np.ndarray) -> np.ndarray:
     """Turn the rows of an affine from (z, y, x) to (R, A, S); its columns stay."""
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[[2, 1, 0, 3]]
+    ras: np.ndarray = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine[[2, 1, 0, 3]]
+    return ras
 
 
 def zyx_from_ras(affine: np.ndarray) -> np.ndarray:
     """Turn the rows of an affine from (R, A, S) to (z, y, x); its columns stay."""
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine, dtype=np.float64)
-    return lps[[2, 1, 0, 3]]
+    zyx: np.ndarray = lps[[2, 1, 0, 3]]
+    return zyx

@@ -179,7 +179,7 @@ def _metadata(file: Any, kind: str) -> dict[str, Any]:
         root = ElementTree.fromstring(file.ome_metadata)
         pixels = root.find(".//{*}Pixels")
         return dict(pixels.attrib) if pixels is not None else {}
-    shaped = (file.shaped_metadata or ({},))[0]
+    shaped: dict[str, Any] = (file.shaped_metadata or ({},))[0]
     return {key: shaped[key] for key in ("spacing", "unit", "time_step") if key in shaped}
 
 
