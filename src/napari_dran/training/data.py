@@ -14,6 +14,13 @@ from torch import Tensor
 from ..errors import FileReadError, InputError
 
 MAX_GREY = 255.0
+
+RARE_SHARE = 0.15
+"""Share of crops from images of the other kind: colour for grey networks, and the reverse."""
+
+COARSE_SHARE = 0.3
+SCALES = (2, 3)
+"""Share of crops that are averaged down, and by which factors."""
 MAX_GREY_16 = 65535.0
 
 
@@ -101,8 +108,9 @@ class NoisyCrops:
     """Random crops with Gaussian noise of random strength, drawn for ever.
 
     Modalities are drawn with equal probability, so that the large ones do not
-    drown the small. Grey networks see colour images as a random channel mix;
-    colour networks see colour images, and now and then a grey one three times.
+    drown the small. Grey networks see colour images as a random channel mix, half
+    as often; colour networks see colour images, and now and then a grey one three
+    times. Some crops are averaged down, as coarse scans are.
 
     Parameters
     ----------
@@ -160,12 +168,20 @@ class NoisyCrops:
 
     def _crop(self) -> np.ndarray:
         rng = self.generator
-        only_colour = self.channels == 3 and rng.random() < 0.85
-        keys = self.colour if only_colour else list(self.groups)
+        grey = [key for key in self.groups if key not in self.colour]
+        rare, common = (grey, self.colour) if self.channels == 3 else (self.colour, grey)
+        pick_rare = rare and (not common or rng.random() < RARE_SHARE)
+        keys = rare if pick_rare else common
         group = self.groups[keys[rng.integers(len(keys))]]
         pixels = group[rng.integers(len(group))]
-        y, x = (rng.integers(side - self.crop + 1) for side in pixels.shape[1:])
-        crop = pixels[:, y : y + self.crop, x : x + self.crop]
+        # Coarse scans have structure at the scale of a pixel; the corpus has little of it.
+        scale = int(rng.choice(SCALES)) if rng.random() < COARSE_SHARE else 1
+        scale = min(scale, min(pixels.shape[1:]) // self.crop)
+        size = scale * self.crop
+        y, x = (rng.integers(side - size + 1) for side in pixels.shape[1:])
+        crop = pixels[:, y : y + size, x : x + size]
+        if scale > 1:
+            crop = crop.reshape(-1, self.crop, scale, self.crop, scale).mean(axis=(2, 4))
         if self.channels == 1 and len(crop) == 3:
             mix = rng.dirichlet(np.ones(3)).astype(np.float32)
             crop = np.tensordot(mix, crop, axes=1)[None]
