@@ -26,7 +26,7 @@ SUFFIXES = [s for s in WRITABLE_SUFFIXES if s != ".png"]
 def test_existing_files_stay(suffix, tmp_path):
     path = write_volume(VOLUME, tmp_path / f"a{suffix}")
     old = path.read_bytes()
-    with pytest.raises(OutputExistsError, match="exists already.*overwrit"):
+    with pytest.raises(OutputExistsError, match=r"exists already.*overwrit"):
         write_volume(VOLUME, path)
     assert path.read_bytes() == old
     write_volume(VOLUME.with_data(VOLUME.data + 1), path, overwrite=True)
@@ -67,9 +67,14 @@ def test_full_disk_that_a_library_does_not_name(tmp_path, monkeypatch):
 
 def test_failure_half_way(tmp_path):
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(ZeroDivisionError), writing(tmp_path / "a.txt", overwrite=True) as temporary:
-        temporary.write_text("new, but not")
-        raise ZeroDivisionError
+
+    def write():
+        with writing(tmp_path / "a.txt", overwrite=True) as temporary:
+            temporary.write_text("new, but not")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 

@@ -33,7 +33,6 @@ def test_every_file_opens_or_says_why_not(corpus):
             volume = read_volume(path)
         except DranError as error:
             refused[path.name] = str(error)
-            assert "\n" not in str(error)
         else:
             opened.append(path.name)
             assert is_readable(path)
@@ -42,6 +41,7 @@ def test_every_file_opens_or_says_why_not(corpus):
     tables = {"manifest.csv", "sct_bvals.txt", "sct_bvecs.txt"}
     minc2 = set() if importlib.util.find_spec("h5py") else {"minc2-4d-d.mnc"}
     assert set(refused) == tables | minc2, refused
+    assert not any("\n" in sentence for sentence in refused.values())
     assert len(opened) > 20
 
 

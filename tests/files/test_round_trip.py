@@ -9,6 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
+import tifffile
+from PIL import Image
 
 from napari_dran import InputError, Volume
 from napari_dran.files import WRITABLE_SUFFIXES, read_volume, write_volume
@@ -133,14 +135,11 @@ def written_history(path: Path) -> int:
         return sum(b"dran-grey" in e.get_content() for e in header.extensions)
     if path.suffix in (".nrrd", ".mha"):
         return SimpleITK.ReadImage(str(path)).GetMetaData("napari-dran").count("9.9")
-    from PIL import Image
-
-    with Image.open(path) as image:
-        if path.suffix == ".png":
+    if path.suffix == ".png":
+        with Image.open(path) as image:
             return image.text["napari-dran"].count("9.9")
-        return str(image.tag_v2[270] if 270 in image.tag_v2 else "").count(
-            "9.9"
-        ) or path.read_bytes().replace(b"\0", b"").count(b'"version": "9.9"')
+    with tifffile.TiffFile(path) as file:
+        return file.imagej_metadata["Info"].count("9.9")
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nrrd", ".mha", ".tif"])
