@@ -1,0 +1,35 @@
+"""``napari-dran weights``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def test_list_names_both_kinds(command: Any) -> None:
+    result = command("weights", "list")
+    assert result.exit_code == 0, result.output
+    assert "dran-grey" in result.stdout
+    assert "dran-colour" in result.stdout
+    assert "0 to 50" in result.stdout
+
+
+def test_info_of_shipped_and_of_a_file(command: Any, grey: Path) -> None:
+    shipped = command("weights", "info", "dran-colour")
+    assert shipped.exit_code == 0, shipped.output
+    for word in ("sha256", "licence", "data", "scores", "channels"):
+        assert word in shipped.stdout
+    assert "tiny-grey" in command("weights", "info", grey).stdout
+
+
+def test_info_of_unknown_weights(refused: Any) -> None:
+    assert "dran-grey" in refused("weights", "info", "dran-blue")
+
+
+def test_import_of_what_is_no_checkpoint(refused: Any, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pth"
+    wrong.write_bytes(b"hello")
+    output = tmp_path / "out.safetensors"
+    assert "checkpoint" in refused("weights", "import", wrong, "-o", output)
+    assert "There is no file" in refused("weights", "import", tmp_path / "no.pth", "-o", output)
+    assert not output.exists()
