@@ -50,7 +50,8 @@ def write_slice(path: Path, stored: np.ndarray, **tags: Any) -> Path:
         if value is not None:
             setattr(dataset, keyword, value)
     dataset.HighBit = tags.get("HighBit", dataset.BitsStored - 1)
-    dataset.add_new("PixelData", "OW", stored.astype(stored.dtype.newbyteorder("<")).tobytes())
+    width = "OB" if stored.dtype.itemsize == 1 else "OW"
+    dataset.add_new("PixelData", width, stored.astype(stored.dtype.newbyteorder("<")).tobytes())
     dataset.file_meta = pydicom.dataset.FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -262,6 +263,47 @@ def test_each_slice_has_its_own_rescale(tmp_path: Path) -> None:
         tmp_path / "s", [(0, 0, z) for z in range(3)], RescaleSlope=[0.5, 1.5, 2.5]
     )
     np.testing.assert_allclose(read_dicom(folder).data[:, 0, 0], [0, 1.5, 5])
+
+
+def test_pet_keeps_its_values_whatever_the_display(tmp_path: Path) -> None:
+    stored = np.arange(80, dtype=np.uint16).reshape(8, 10)
+    path = write_slice(
+        tmp_path / "a.dcm", stored, Modality="PT", PhotometricInterpretation="MONOCHROME1"
+    )
+    np.testing.assert_array_equal(read_dicom(path).data, stored)
+
+
+def test_nuclear_medicine_slices_are_placed_by_their_detector(tmp_path: Path) -> None:
+    detector = pydicom.Dataset()
+    detector.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    detector.ImagePositionPatient = [-10, -20, 30]
+    stored = np.arange(320, dtype=np.uint16).reshape(4, 8, 10)
+    path = write_slice(
+        tmp_path / "nm.dcm",
+        stored,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.20",
+        Modality="NM",
+        NumberOfFrames=4,
+        SliceVector=[1, 2, 3, 4],
+        SpacingBetweenSlices=4,
+        DetectorInformationSequence=[detector],
+        ImagePositionPatient=None,
+        ImageOrientationPatient=None,
+    )
+    volume = read_dicom(path)
+    np.testing.assert_array_equal(volume.data, stored)
+    assert volume.spacing == pytest.approx((4, 0.5, 0.5))
+    np.testing.assert_allclose(volume.affine[:3, 3], [30, -20, -10])
+
+
+def test_values_from_a_table(tmp_path: Path) -> None:
+    table = pydicom.Dataset()
+    table.add_new("LUTDescriptor", "US", [256, 0, 16])
+    table.add_new("LUTData", "US", [3 * i for i in range(256)])
+    table.ModalityLUTType = "US"
+    stored = np.arange(80, dtype=np.uint8).reshape(8, 10)
+    path = write_slice(tmp_path / "a.dcm", stored, ModalityLUTSequence=[table])
+    np.testing.assert_array_equal(read_dicom(path).data, 3 * stored.astype(int))
 
 
 def test_coronal_slices_come_as_z_y_x(tmp_path: Path) -> None:

@@ -248,6 +248,22 @@ def test_slices_are_written_the_way_the_file_had_them(corpus: Path, tmp_path: Pa
     np.testing.assert_array_equal(read_dicom(out).data, volume.data)
 
 
+def test_values_from_a_table_are_written_without_it(corpus: Path, tmp_path: Path) -> None:
+    original = pydicom.dcmread(corpus / "volumes" / "dicom_single" / "693_UNCR.dcm")
+    table = pydicom.Dataset()
+    table.add_new("LUTDescriptor", "US", [1024, 0, 16])
+    table.add_new("LUTData", "US", [60 * i for i in range(1024)])
+    table.ModalityLUTType = "US"
+    original.ModalityLUTSequence = [table]
+    del original.RescaleSlope, original.RescaleIntercept, original.RescaleType
+    original.save_as(tmp_path / "table.dcm")
+    volume = read_dicom(tmp_path / "table.dcm")
+    assert volume.data.max() == 61380
+    folder = write_dicom_series(volume, tmp_path / "out")
+    np.testing.assert_array_equal(read_dicom(folder).data, volume.data)
+    assert "ModalityLUTSequence" not in datasets(folder)[0]
+
+
 @pytest.mark.parametrize("name", ["chrH31", "chrRuss", "chrArab", "chrX1"])
 def test_names_keep_their_characters(tmp_path: Path, name: str) -> None:
     path = Path(pydicom.__file__).parent / "data" / "charset_files" / f"{name}.dcm"

@@ -231,5 +231,5 @@ def _volume(
 
 
 def _warn(message: str) -> None:
-    # 5: past the functions of this module, to the one who called read_volume.
-    warnings.warn(message, GeometryWarning, stacklevel=5)
+    # 6: past the functions of this module, to the one who called read_volume.
+    warnings.warn(message, GeometryWarning, stacklevel=6)

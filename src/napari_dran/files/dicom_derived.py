@@ -104,13 +104,17 @@ def single_frame(header: Any, frame: Frame) -> Any:
     groups = [*shared[:1], *per_frame[frame.number : frame.number + 1]]
     result = pydicom.Dataset()
     result.set_original_encoding(*header.original_encoding, header.original_character_set)
+    little_endian = header.original_encoding[1]
+    # Setting an attribute changes its element in place: each dataset needs elements of
+    # its own, but may share what they hold. Turning bytes round reaches deeper.
+    duplicate = copy.copy if little_endian else copy.deepcopy
     skipped = {"SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"}
     for tag in header.keys():  # noqa: SIM118 (iterating a Dataset would parse every element)
         if tag.element == 0 or tag.group in (0x0002, 0x7FE0, 0xFFFA, 0xFFFC):
             continue
         if pydicom.datadict.keyword_for_tag(tag) not in skipped:
-            result[tag] = copy.deepcopy(header.get_item(tag))
-    if not header.original_encoding[1]:
+            result[tag] = duplicate(header.get_item(tag))
+    if not little_endian:
         _make_little_endian(result)
     for group in groups:
         _lift(group, result)
@@ -142,11 +146,11 @@ def _lift(group: Any, result: Any) -> None:
         if element.tag.is_private or element.VR != "SQ" or not element.value:
             continue
         if element.keyword in whole:
-            result[element.tag] = copy.deepcopy(element)
+            result[element.tag] = copy.copy(element)
         elif len(element.value) == 1 and element.keyword != "DerivationImageSequence":
             for inner in element.value[0]:
                 if not inner.tag.is_private:
-                    result[inner.tag] = copy.deepcopy(inner)
+                    result[inner.tag] = copy.copy(inner)
 
 
 def _fill_from_groups(result: Any, frame: Frame) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,12 @@ from .dicom_derived import (
     describe,
     mark_derived,
     remove,
-    remove_tables,
     set_plane,
     single_frame,
 )
-from .dicom_pixels import Scale, to_stored
+from .dicom_pixels import Scale
 from .dicom_series import quiet
+from .dicom_slices import Slice, as_16_bit, as_rgb, save
 from .orientation import same_place, to_file_order, with_z
 
 _MILLIMETRES = {"mm": 1.0, "um": 1e-3}
@@ -89,20 +88,11 @@ def write_dicom_series(volume: Volume, folder: str | Path, overwrite: bool = Fal
         temporary.mkdir(exist_ok=True)
         digits = max(4, len(str(len(slices))))
         for number, one in enumerate(slices, 1):
-            _save(one, temporary / f"IM{number:0{digits}d}.dcm")
+            save(one, temporary / f"IM{number:0{digits}d}.dcm")
     return folder
 
 
-@dataclass
-class _Slice:
-    """A slice's tags, its real values, and how they are stored."""
-
-    dataset: Any
-    values: np.ndarray
-    scale: Scale
-
-
-def _slices(volume: Volume) -> list[_Slice]:
+def _slices(volume: Volume) -> list[Slice]:
     data, axes = with_z(volume)
     if "t" not in axes:
         data = data[np.newaxis]
@@ -127,13 +117,13 @@ def _slices(volume: Volume) -> list[_Slice]:
         original = header.datasets[frame.file]
         dataset = single_frame(original, frame)
         mark_derived(dataset, _last(volume), original, frame)
-        slices.append(_Slice(dataset, values, Scale(frame.slope, frame.intercept)))
+        slices.append(Slice(dataset, values, Scale(frame.slope, frame.intercept)))
     if len(header.datasets) < len(header.frames):
         _number(slices, volume, header.times, header.slices)
     if volume.rgb:
-        return _as_rgb(slices)
+        return as_rgb(slices)
     if header.scales is None or header.axes.endswith("s"):
-        return _as_16_bit(slices, data)
+        return as_16_bit(slices, data)
     return slices
 
 
@@ -141,7 +131,7 @@ def _last(volume: Volume) -> Any:
     return volume.history[-1] if volume.history else None
 
 
-def _new_slices(volume: Volume, data: np.ndarray, template: Any) -> list[_Slice]:
+def _new_slices(volume: Volume, data: np.ndarray, template: Any) -> list[Slice]:
     """Slices with the geometry of the volume's affine, z by z, in the tags of one dataset."""
     times, count = data.shape[:2]
     unit = _MILLIMETRES.get(volume.unit)
@@ -166,12 +156,12 @@ def _new_slices(volume: Volume, data: np.ndarray, template: Any) -> list[_Slice]
             dataset.SliceThickness = decimal(spacing[0] * unit)
             normal = np.cross(affine[:3, 1], affine[:3, 2]) / (spacing[1] * spacing[2])
             dataset.SpacingBetweenSlices = decimal(abs(affine[:3, 0] @ normal) * unit)
-        slices.append(_Slice(dataset, values, Scale()))
+        slices.append(Slice(dataset, values, Scale()))
     _number(slices, volume, times, count)
-    return _as_rgb(slices) if volume.rgb else _as_16_bit(slices, data)
+    return as_rgb(slices) if volume.rgb else as_16_bit(slices, data)
 
 
-def _number(slices: list[_Slice], volume: Volume, times: int, count: int) -> None:
+def _number(slices: list[Slice], volume: Volume, times: int, count: int) -> None:
     """Set the numbers of slices, and of time points where there are several."""
     for index, one in enumerate(slices):
         one.dataset.InstanceNumber = index + 1
@@ -223,7 +213,7 @@ def _blank(volume: Volume) -> Any:
     return dataset
 
 
-def _identify(slices: list[_Slice], volume: Volume) -> None:
+def _identify(slices: list[Slice], volume: Volume) -> None:
     """Give the new series its UIDs."""
     from pydicom.uid import generate_uid
 
@@ -240,87 +230,3 @@ def _identify(slices: list[_Slice], volume: Volume) -> None:
             dataset.PositionReferenceIndicator = ""
         if renumber:
             dataset.InstanceNumber = index
-
-
-def _as_rgb(slices: list[_Slice]) -> list[_Slice]:
-    """Prepare colour slices of 8 or 16 bits a sample."""
-    dtype = slices[0].values.dtype
-    if dtype not in (np.uint8, np.uint16):
-        raise InputError(
-            f"DICOM holds colours of 8 or 16 bits, and this volume's are {dtype}. "
-            "Convert them to uint8 or uint16 first, or write TIFF."
-        )
-    for one in slices:
-        one.values, one.scale, dataset = one.values[..., :3], Scale(), one.dataset
-        remove_tables(dataset)
-        remove(dataset, "RescaleSlope", "RescaleIntercept", "RescaleType", "PixelPaddingValue")
-        remove(dataset, "ModalityLUTSequence", "UltrasoundColorDataPresent")
-        dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
-        dataset.PhotometricInterpretation = "RGB"
-        _set_bits(dataset, 8 * dtype.itemsize, signed=False)
-    return slices
-
-
-def _as_16_bit(slices: list[_Slice], data: np.ndarray) -> list[_Slice]:
-    """Choose new stored values for grey slices: as they are if they fit, else scaled."""
-    finite = data[np.isfinite(data)] if data.dtype.kind == "f" else data
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    whole = data.dtype.kind != "f" or bool(np.all(finite == np.rint(finite)))
-    scale = Scale()
-    if whole and low >= 0 and high < 256 and data.dtype.itemsize == 1:
-        bits, signed = 8, False
-    elif whole and low < 0 and low >= -(2**15) and high < 2**15:
-        bits, signed = 16, True
-    else:
-        bits, signed = 16, False
-        if not (whole and low >= 0 and high < 2**16):
-            # The numbers that the file will say, rounded to 16 characters, are the ones to
-            # divide by. Python floats: the range of float64 data may overflow.
-            slope = (high / 65535 - low / 65535) or 1.0
-            scale = Scale(float(decimal(slope)), float(decimal(low)))
-    for one in slices:
-        dataset = one.dataset
-        one.scale = scale
-        remove_tables(dataset)
-        remove(dataset, "ModalityLUTSequence", "PixelPaddingValue", "PixelPaddingRangeLimit")
-        remove(dataset, "PlanarConfiguration", "DoseGridScaling")
-        if scale != Scale() or "RescaleSlope" in dataset:
-            dataset.RescaleSlope = decimal(scale.slope)
-            dataset.RescaleIntercept = decimal(scale.intercept)
-            dataset.RescaleType = dataset.get("RescaleType") or "US"
-        dataset.SamplesPerPixel = 1
-        dataset.PhotometricInterpretation = "MONOCHROME2"
-        _set_bits(dataset, bits, signed)
-    return slices
-
-
-def _set_bits(dataset: Any, bits: int, signed: bool) -> None:
-    dataset.BitsAllocated = dataset.BitsStored = bits
-    dataset.HighBit = bits - 1
-    dataset.PixelRepresentation = int(signed)
-
-
-def _save(one: _Slice, path: Path) -> None:
-    """Write one file, uncompressed."""
-    import pydicom
-    from pydicom.uid import ExplicitVRLittleEndian
-
-    dataset = one.dataset
-    if one.values.ndim == 3:
-        stored = np.ascontiguousarray(one.values)
-    else:
-        stored = to_stored(one.values, one.scale, dataset)
-    dataset.Rows, dataset.Columns = stored.shape[:2]
-    dataset.BitsAllocated = 8 * stored.dtype.itemsize
-    dataset.HighBit = int(dataset.BitsStored) - 1
-    raw = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
-    dataset.add_new(
-        "PixelData", "OB" if stored.dtype.itemsize == 1 else "OW", raw + b"\0" * (len(raw) % 2)
-    )
-    dataset.file_meta = pydicom.dataset.FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.save_as(path, enforce_file_format=True)
-    # The pixels are on disk now; the list of slices lives on.
-    del dataset.PixelData
