@@ -124,7 +124,11 @@ def test_history_is_written(suffix, axes, make_volume, tmp_path):
     volume = make_volume(axes, "uint8", history=({"weights": "older"}, STEP))
     path = write_volume(volume, tmp_path / f"image{suffix}")
     assert written_history(path) == 1
-    np.testing.assert_array_equal(read_volume(path).data, volume.data)
+    again = read_volume(path)
+    np.testing.assert_array_equal(again.data, volume.data)
+    # A second step is added to what the file says about the first.
+    path = write_volume(replace(again, history=(STEP,)), path, overwrite=True)
+    assert written_history(path) == 2
 
 
 def written_history(path: Path) -> int:

@@ -57,7 +57,11 @@ def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     suffix = _suffix(path, READABLE_SUFFIXES)
     if not suffix or suffix in _DICOM:
         return _read_dicom_file(path, suffix, series)
-    return _reader(suffix)(path)
+    from .reading import reading
+
+    # Once more around the whole: what a damaged header says may fail anywhere.
+    with reading(path, suffix):
+        return _reader(suffix)(path)
 
 
 def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -> Path:

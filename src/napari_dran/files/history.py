@@ -12,11 +12,26 @@ KEY = "napari-dran"
 """Name of the header entry, in formats whose entries have names."""
 
 
-def as_text(volume: Volume) -> str:
-    """Return all of the volume's history as one line of JSON, or an empty text."""
-    if not volume.history:
+def as_text(volume: Volume, earlier: str = "") -> str:
+    """Return all of the volume's history as one line of JSON, or an empty text.
+
+    Parameters
+    ----------
+    volume : Volume
+        The volume.
+    earlier : str
+        What an earlier call wrote into the file that the volume came from.
+    """
+    entries: list[Any] = []
+    if earlier:
+        try:
+            found = json.loads(earlier)
+        except ValueError:
+            found = earlier
+        entries += found if isinstance(found, list) else [found]
+    entries += [dict(entry) for entry in volume.history]
+    if not entries:
         return ""
-    entries = [dict(entry) for entry in volume.history]
     return json.dumps(entries[0] if len(entries) == 1 else entries, default=str)
 
 

@@ -132,10 +132,12 @@ def _write_png(volume: Volume, data: np.ndarray, path: Path) -> None:
     source = volume.source.header if volume.source and volume.source.format == "image" else None
     info: dict[str, Any] = source if isinstance(source, dict) else {}
     text = PngInfo()
-    for key, value in info.get("text", {}).items():
+    earlier = dict(info.get("text", {}))
+    done = history.as_text(volume, earlier.pop(history.KEY, ""))
+    for key, value in earlier.items():
         text.add_itxt(key, value) if not value.isascii() else text.add_text(key, value)
-    if volume.history:
-        text.add_text(history.KEY, history.as_text(volume))
+    if done:
+        text.add_text(history.KEY, done)
     kept = {key: info[key] for key in ("dpi", "icc_profile") if key in info}
     Image.fromarray(data).save(path, pnginfo=text, **kept)
 

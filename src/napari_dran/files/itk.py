@@ -189,7 +189,8 @@ def write_itk(volume: Volume, path: Path) -> None:
             if key.startswith("NRRD_") <= nrrd and (key != "Modality" or not nrrd):
                 image.SetMetaData(key, value)
         if volume.history:
-            image.SetMetaData(history.KEY, history.as_text(volume))
+            earlier = kept.entries.get(history.KEY, "") if kept else ""
+            image.SetMetaData(history.KEY, history.as_text(volume, earlier))
         SimpleITK.WriteImage(image, str(path), True)
     if nrrd and kept and kept.fields:
         add_fields(path, kept.fields)
@@ -242,10 +243,20 @@ def _lies_flat(affine: np.ndarray) -> bool:
 
 
 def _entries(image: Any) -> dict[str, str]:
-    entries = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
-    return {
-        key: value
-        for key, value in entries.items()
-        if not key.startswith(("ITK_InputFilterName", "ITK_original"))
-        and "UNKNOWN_PRINT" not in value
-    }
+    entries = {}
+    for key in image.GetMetaDataKeys():
+        if key.startswith(("ITK_InputFilterName", "ITK_original")) or not _is_utf8(key):
+            continue
+        value = image.GetMetaData(key)
+        # What is no text, SimpleITK cannot hand over; what is no UTF-8, it does not take back.
+        if "UNKNOWN_PRINT" not in value and _is_utf8(value):
+            entries[key] = value
+    return entries
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

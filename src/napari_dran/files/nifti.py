@@ -193,7 +193,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
     if not (source and kept and same_place(volume, source, kept.spatial_shape)):
         _set_geometry(header, volume, to_file_affine(volume.affine, shape, permutation, flips))
     if not kept or volume.unit != kept.unit:
-        header.set_xyzt_units(_UNITS.get(volume.unit, "unknown"), header.get_xyzt_units()[1])
+        header.set_xyzt_units(_UNITS.get(volume.unit, "unknown"), _unit_names(header)[1])
     if volume.time_step is not None and (not kept or volume.time_step != kept.time_step):
         _set_time_step(header, volume.time_step)
     _describe(header, volume)
@@ -267,9 +267,17 @@ def _unscale(data: np.ndarray, kept: NiftiHeader) -> tuple[np.ndarray, float, fl
     return data, 1.0, 0.0
 
 
+def _unit_names(header: Any) -> tuple[str, str]:
+    try:
+        space, time = header.get_xyzt_units()
+    except KeyError:  # a code that NIfTI does not define
+        return "unknown", "unknown"
+    return space, time
+
+
 def _unit(header: Any) -> tuple[str, float]:
     """Name the volume's unit, and give its number in one unit of the file."""
-    name = header.get_xyzt_units()[0]
+    name = _unit_names(header)[0]
     if name == "unknown":
         placed = int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0
         return ("mm" if placed else "pixel"), 1.0
@@ -277,13 +285,13 @@ def _unit(header: Any) -> tuple[str, float]:
 
 
 def _time_step(header: Any) -> float | None:
-    factor = _SECONDS.get(header.get_xyzt_units()[1])
+    factor = _SECONDS.get(_unit_names(header)[1])
     step = float(header["pixdim"][4])
     return step * factor if factor and np.isfinite(step) and step > 0 else None
 
 
 def _set_time_step(header: Any, seconds: float) -> None:
-    space, time = header.get_xyzt_units()
+    space, time = _unit_names(header)
     if time not in _SECONDS or time == "unknown":
         time = "sec"
         header.set_xyzt_units(space, time)
@@ -292,7 +300,7 @@ def _set_time_step(header: Any, seconds: float) -> None:
 
 def _set_geometry(header: Any, volume: Volume, affine: np.ndarray) -> None:
     """Write the volume's place into qform and sform, keeping the meaning of their codes."""
-    if volume.unit == "mm" and header.get_xyzt_units()[0] == "meter":
+    if volume.unit == "mm" and _unit_names(header)[0] == "meter":
         affine = np.diag([1e-3, 1e-3, 1e-3, 1.0]) @ affine
     ras = ras_from_zyx(affine)
     codes = int(header["sform_code"]), int(header["qform_code"])
