@@ -6,7 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import (
+    Notification,
+    notification_manager,
+    show_error,
+    show_info,
+    show_warning,
+)
 from qtpy.QtWidgets import QApplication
 
 from ..errors import DranError
@@ -17,7 +23,7 @@ from .preview import Preview, contrast_limits
 from .result_section import ResultSection
 from .run import Run
 from .summary import nothing_to_denoise
-from .worker import Engine, Work
+from .worker import Engine, Failed, Work, WorkerError
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -84,7 +90,6 @@ class DenoiseWidget(DenoisePanel):
             return
         worker = create_worker(preview.compute, _start_thread=False)
         worker.returned.connect(lambda pixels: self._on_preview(preview, pixels))
-        worker.errored.connect(lambda error: self._say(f"Failed: {error}"))
         worker.finished.connect(self._on_preview_end)
         self._previewing = worker
         self._say("Denoising the slice in view…")
@@ -166,18 +171,20 @@ class DenoiseWidget(DenoisePanel):
             if run.result.layer in self._viewer.layers:
                 self._results.add(run.result)
             taken = _duration(time.monotonic() - self._started)
-            notes = "".join(f"<br>⚠ {note}" for note in value["notes"])
-            weights = value["provenance"].weights
+            notes = "".join(f"<br>⚠ {note}" for note in value.notes)
+            weights = value.provenance.weights
             self._say(f"Done in {taken} with {weights}.{notes}")
         elif state == "failed":
-            # The notification with the whole story is napari's.
-            self._say(f"Failed: {value}")
+            self._fail(value)
         else:
             self._say("Cancelled: no layer was made.")
         self._show_state()
 
     def _on_preview(self, preview: Preview, pixels: Any) -> None:
         if self._closed or preview.source not in self._viewer.layers:
+            return
+        if isinstance(pixels, Failed):
+            self._fail(pixels.error)
             return
         self._remove_preview()
         active = self._viewer.layers.selection.active
@@ -207,6 +214,14 @@ class DenoiseWidget(DenoisePanel):
 
     def _say(self, text: str) -> None:
         self.status.value = text
+
+    def _fail(self, error: DranError) -> None:
+        """Tell of an error; for one that nobody foresaw, with its traceback."""
+        self._say(f"Failed: {error}")
+        if isinstance(error, WorkerError):
+            notification_manager.dispatch(Notification.from_exception(error))
+        else:
+            show_error(str(error))
 
     def _complain(self, text: str) -> None:
         self._say(text)

@@ -19,7 +19,7 @@ from .layers import is_anatomical, layer_to_volume
 from .preview import contrast_limits
 from .recipe import Recipe
 from .summary import axis_choices, describe, describe_noise, nothing_to_denoise
-from .worker import Engine, look_at
+from .worker import Engine, Failed, look_at
 
 LOOK_MS = 200
 """How long the input has to rest before its noise is measured."""
@@ -220,16 +220,15 @@ class InputSection:
             self.panel.summary.value = str(error)
             return
         worker = create_worker(
-            look_at, self.engine, volume, self.recipe(), contrast_limits(layer),
-            _start_thread=False, _ignore_errors=True,
-        )  # fmt: skip
+            look_at, self.engine, volume, self.recipe(), contrast_limits(layer), _start_thread=False
+        )
         self._looking = worker
         worker.returned.connect(
             lambda found: self._show(volume, *found) if worker is self._looking else None
         )
         worker.start()
 
-    def _show(self, volume: Volume, plan: Plan | DranError, devices: list[str]) -> None:
+    def _show(self, volume: Volume, plan: Plan | Failed, devices: list[str]) -> None:
         """Show what the worker found; a reason why not is no alarm, just a sentence."""
         panel = self.panel
         if list(panel.device.choices) != devices:
@@ -237,8 +236,8 @@ class InputSection:
             with panel.device.changed.blocked():
                 panel.device.choices = list(dict.fromkeys([*devices, device]))
                 panel.device.value = device
-        if isinstance(plan, Exception):
-            noise = str(plan)
+        if isinstance(plan, Failed):
+            noise = str(plan.error)
         else:
             noise = describe_noise(plan.sigma, plan.window, plan.card)
         panel.summary.value = f"{describe(volume)}<br>{noise}"

@@ -31,6 +31,8 @@ KEPT = (
 )
 """What a layer made from another one takes over: its place and its look."""
 
+SINGULAR = 1e-6
+
 _LENGTHS = {  # napari's names for units (pint's): ours, and how many of ours one is
     "meter": ("mm", 1000.0),
     "centimeter": ("mm", 10.0),
@@ -57,7 +59,7 @@ def volume_to_layer(volume: Volume) -> tuple[Any, dict[str, Any], str]:
     """
     spatial = len(volume.spatial_axes)
     leading = volume.axes[: volume.axes.index(volume.spatial_axes)]
-    shown = np.linalg.inv(_turn(volume)) @ volume.affine
+    _, shown = _turn_and_shown(volume)
     scale = [volume.time_step if a == "t" and volume.time_step else 1.0 for a in leading]
     units = ["second" if a == "t" and volume.time_step else "pixel" for a in leading]
     length = {"mm": "millimeter", "um": "micrometer"}.get(volume.unit, "pixel")
@@ -119,7 +121,9 @@ def layer_data_to_volume(data: Any, arguments: Mapping[str, Any]) -> Volume:
     ndim = len(axes.removesuffix("s"))
     unit, factors, time_step = _units(axes, arguments, ndim)
 
-    world = np.eye(4)
+    turn, shown = (np.eye(4), np.eye(4)) if origin is None else _turn_and_shown(origin)
+    # A 2-D layer does not say where its slice lies across: that stays as it was.
+    world = shown.copy()
     ours = [*range(3 - spatial, 3), 3]
     theirs = [*range(ndim - spatial, ndim), ndim]
     world[np.ix_(ours, ours)] = _layer_matrix(arguments, ndim)[np.ix_(theirs, theirs)]
@@ -129,9 +133,8 @@ def layer_data_to_volume(data: Any, arguments: Mapping[str, Any]) -> Volume:
             data, axes, world, unit, time_step, str(arguments.get("name", "image")),
             history=tuple(kept.get("history", ())),
         )  # fmt: skip
-    turn = _turn(origin)
     # An untouched layer gives back the very numbers of its file.
-    untouched = np.allclose(world, np.linalg.inv(turn) @ origin.affine, rtol=1e-6, atol=1e-6)
+    untouched = np.allclose(world, shown, rtol=1e-6, atol=1e-6)
     return replace(
         origin,
         data=data,
@@ -197,12 +200,22 @@ def is_anatomical(layer: Any) -> bool:
     return volume is not None and volume.unit == "mm" and "z" in volume.axes
 
 
-def _turn(volume: Volume) -> np.ndarray:
-    """Give the (4, 4) map from the axes napari shows to the patient's: no lengths in it."""
+def _turn_and_shown(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    """Split a volume's affine in two, ``turn @ shown``.
+
+    ``shown`` is what napari draws, scale and translation along the array's own
+    axes; ``turn`` leads from there to the patient, and has no lengths in it.
+    """
     lengths = np.linalg.norm(volume.affine[:3, :3], axis=0)
+    lengths = np.where(lengths > 0, lengths, 1.0)
     turn = np.eye(4)
-    turn[:3, :3] = volume.affine[:3, :3] / np.where(lengths > 0, lengths, 1.0)
-    return turn if abs(np.linalg.det(turn)) > 1e-6 else np.eye(4)
+    turn[:3, :3] = volume.affine[:3, :3] / lengths
+    if abs(np.linalg.det(turn)) < SINGULAR:
+        # No place at all: show it at the origin, and give the affine back untouched.
+        return np.eye(4), np.diag([*lengths, 1.0])
+    shown = np.diag([*lengths, 1.0])
+    shown[:3, 3] = np.linalg.solve(turn[:3, :3], volume.affine[:3, 3])
+    return turn, shown
 
 
 def _without_data(volume: Volume) -> Volume:

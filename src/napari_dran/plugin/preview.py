@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..volume import Volume
 from .layers import layer_look, place_of_part
 from .result import slice_in_view
-from .worker import Begun, Cleaned, Engine, Work
+from .worker import Engine, Failed, Work
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -62,21 +62,15 @@ class Preview:
         limits = contrast_limits(source)
         self.work = Work(engine, pixels, replace(recipe, axis=0), limits, whole=volume)
 
-    def compute(self) -> np.ndarray:
+    def compute(self) -> np.ndarray | Failed:
         """Denoise the slice; call it in a worker.
 
         Returns
         -------
-        ndarray
-            (height, width) or (height, width, samples).
+        ndarray or Failed
+            (height, width) or (height, width, samples), or what went wrong.
         """
-        clean = np.empty(0)
-        for piece in self.work.denoise():
-            if isinstance(piece, Begun):
-                clean = piece.clean
-            elif isinstance(piece, Cleaned):
-                clean[piece.step.index] = piece.pixels
-        return clean
+        return self.work.denoise_at_once()
 
     def show(self, pixels: np.ndarray) -> Image:
         """Add the layer.

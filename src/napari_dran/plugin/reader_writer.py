@@ -31,7 +31,9 @@ def get_reader(path: str | list[str]) -> Callable[[str | list[str]], list[LayerD
 
 
 def read_layers(path: str | list[str]) -> list[LayerData]:
-    """Read each path as one image layer that knows where it lies in the patient.
+    """Read each path as an image layer that knows where it lies in the patient.
+
+    A DICOM folder with several series gives a layer for each.
 
     Parameters
     ----------
@@ -45,8 +47,22 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     """
     from ..files import read_volume
 
-    paths = [path] if isinstance(path, str) else list(path)
-    return [volume_to_layer(read_volume(p)) for p in paths]
+    layers = []
+    for one in [path] if isinstance(path, str) else path:
+        # A dialog cannot ask which series of a folder is meant: each becomes a layer.
+        for series in _series(Path(one)):
+            layers.append(volume_to_layer(read_volume(one, series=series)))
+    return layers
+
+
+def _series(path: Path) -> list[str | None]:
+    """List the series to read from a path: None where there is no choice."""
+    if not path.is_dir():
+        return [None]
+    from ..files.dicom_series import list_series
+
+    found = list_series(path)
+    return [str(info.number) for info in found] if len(found) > 1 else [None]
 
 
 def write_layer(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:

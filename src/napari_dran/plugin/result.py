@@ -9,7 +9,7 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
 
 from ..slices import Index
-from .layers import METADATA_KEY, layer_look
+from .layers import METADATA_KEY, add_history, layer_look
 from .worker import Begun, Cleaned, blend_parts
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Result:
         self._timer.timeout.connect(self._blend_rest)
         look = layer_look(source)
         look["name"] = f"{source.name} (denoised)"
+        self._metadata = look["metadata"]
+        self._entry: dict[str, Any] = {}
         self.layer: Image = viewer.add_image(self.clean, **look)
 
     def write(self, cleaned: Cleaned) -> bool:
@@ -94,11 +96,9 @@ class Result:
 
     def finish(self, entry: dict[str, Any]) -> None:
         """Note in the layer's metadata how it was made."""
-        metadata = dict(self.layer.metadata)
-        kept = dict(metadata.get(METADATA_KEY, {}))
-        before = self.source.metadata.get(METADATA_KEY, {}).get("history", ())
-        kept["history"] = (*before, {**entry, "strength": self.strength})
-        self.layer.metadata = {**metadata, METADATA_KEY: kept}
+        self._entry = {**entry, "strength": self.strength}
+        kept = add_history(self._metadata, self._entry)[METADATA_KEY]
+        self.layer.metadata = {**self.layer.metadata, METADATA_KEY: kept}
 
     def show_residual(self, shown: bool) -> None:
         """Add or remove the layer of the noise that was found."""
@@ -151,9 +151,8 @@ class Result:
     def _blended(self) -> None:
         self._stale = False
         self._worker = None
-        history = self.layer.metadata.get(METADATA_KEY, {}).get("history", ())
-        if history:
-            self.finish(dict(history[-1]))
+        if self._entry:
+            self.finish(self._entry)
         self.refresh()
 
     def _stop_worker(self) -> None:

@@ -10,7 +10,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from .result import Result
-from .worker import Begun, Cleaned, Work
+from .worker import Begun, Cleaned, Failed, Outcome, Work
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -50,7 +50,7 @@ class Run:
     """(slices done, slices in all), ten times a second at most."""
 
     ended = Signal(str, object)
-    """("finished", outcome), ("cancelled", None) or ("failed", exception)."""
+    """("finished", Outcome), ("cancelled", None) or ("failed", DranError)."""
 
     def __init__(self, viewer: Viewer, source: Image, work: Work) -> None:
         self.viewer = viewer
@@ -67,8 +67,7 @@ class Run:
         self._timer.timeout.connect(self._tick)
         self._worker = create_worker(work.denoise, _start_thread=False)
         self._worker.yielded.connect(self._take)
-        self._worker.returned.connect(lambda outcome: self._set_end("finished", outcome))
-        self._worker.errored.connect(lambda error: self._set_end("failed", error))
+        self._worker.returned.connect(self._set_end)
         self._worker.finished.connect(self._finish)
 
     def start(self) -> None:
@@ -118,8 +117,11 @@ class Run:
         if self.result is not None and event.value is self.result.layer:
             self.cancel()
 
-    def _set_end(self, state: str, value: Any) -> None:
-        self._end = (state, value)
+    def _set_end(self, outcome: Outcome | Failed) -> None:
+        if isinstance(outcome, Failed):
+            self._end = ("failed", outcome.error)
+        else:
+            self._end = ("finished", outcome)
 
     def _finish(self) -> None:
         if self._ticking:
@@ -136,7 +138,7 @@ class Run:
         state, value = self._end
         if self.result is not None:
             if state == "finished":
-                self.result.finish(value["provenance"].as_dict())
+                self.result.finish(value.provenance.as_dict())
                 self.result.refresh()
             elif self.result.layer in self.viewer.layers:
                 # Half a denoised scan must not be taken for a whole one.

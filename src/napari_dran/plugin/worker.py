@@ -1,10 +1,11 @@
 """What happens in the worker's thread: no viewer, no layer, no Qt in here.
 
-Three facts about napari's generator workers shape this file. A RuntimeError,
-which nearly every error of torch is, vanishes in them without a trace: it is
-raised again as one that does not. Quitting does not close the generator: who
-started it closes :attr:`Work.steps` afterwards. And each yield is a place where a
-cancel can take effect: one for each slice.
+Three facts about napari's generator workers shape this file. An error that is
+raised in them is shown once, twice, or, if it is a RuntimeError as nearly all of
+torch's are, never, with a bar that stays for ever: so errors are returned, wrapped,
+as one that is returned bare is raised after all.
+Quitting does not close the generator: who started it calls :meth:`Work.close`
+afterwards. And each yield is a place where a cancel can take effect: one a slice.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .recipe import Recipe
 from .torch_loading import load_torch
 
 if TYPE_CHECKING:
-    from ..denoising import Denoiser, Plan, Step
+    from ..denoising import Denoiser, Plan, Provenance, Step
 
 
 class WorkerError(DranError):
@@ -90,6 +91,35 @@ class Cleaned:
     pixels: np.ndarray
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a run that reached its end did.
+
+    Parameters
+    ----------
+    provenance : Provenance
+        How it was done.
+    notes : tuple of str
+        Sentences the user should read.
+    """
+
+    provenance: Provenance
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What came out of a run that did not reach its end.
+
+    Parameters
+    ----------
+    error : DranError
+        Why.
+    """
+
+    error: DranError
+
+
 @dataclass
 class Work:
     """One run over an image.
@@ -115,13 +145,18 @@ class Work:
     whole: Volume | None = None
     steps: Iterator[Step] | None = field(default=None, init=False)
 
-    def denoise(self) -> Generator[Begun | Cleaned, None, dict[str, Any]]:
-        """Denoise slice by slice; returns the provenance and the notes.
+    def denoise(self) -> Generator[Begun | Cleaned, None, Outcome | Failed]:
+        """Denoise slice by slice.
 
-        Raises
+        Yields
         ------
-        DranError
-            Whatever goes wrong.
+        Begun or Cleaned
+            The arrays, then the slices in order.
+
+        Returns
+        -------
+        Outcome or Failed
+            What was done, or what went wrong.
         """
         try:
             plan = self.plan()
@@ -130,11 +165,25 @@ class Work:
             yield Begun(image, image.copy(), noise, plan)
             self.steps = replace(plan, data=image).steps()
             yield from self._clean(image, self.steps)
-            return {"provenance": plan.provenance(self.recipe.strength), "notes": plan.notes}
-        except DranError:
-            raise
+            return Outcome(plan.provenance(self.recipe.strength), plan.notes)
+        except DranError as error:
+            return Failed(error)
         except Exception as error:
-            raise unforeseen(error) from error
+            return Failed(unforeseen(error))
+
+    def denoise_at_once(self) -> np.ndarray | Failed:
+        """Denoise everything; returns the clean image, or what went wrong."""
+        clean = np.empty(0)
+        pieces = self.denoise()
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                return end.value if isinstance(end.value, Failed) else clean
+            if isinstance(piece, Begun):
+                clean = piece.clean
+            else:
+                clean[piece.step.index] = piece.pixels
 
     def close(self) -> None:
         """Stop the network and free its memory; call it when the worker has finished."""
@@ -167,7 +216,7 @@ def look_at(
     volume: Volume,
     recipe: Recipe,
     contrast_limits: tuple[float, float] | None,
-) -> tuple[Plan | DranError, list[str]]:
+) -> tuple[Plan | Failed, list[str]]:
     """Plan a run and measure the noise, without running the network.
 
     Parameters
@@ -177,7 +226,7 @@ def look_at(
 
     Returns
     -------
-    plan : Plan or DranError
+    plan : Plan or Failed
         Or why the image cannot be denoised in this way.
     devices : list of str
         Those that can be chosen.
@@ -191,9 +240,9 @@ def look_at(
         # Cached by the plan: measured here and not where the text is made.
         _ = plan.sigma
     except DranError as error:
-        return error, devices
+        return Failed(error), devices
     except Exception as error:
-        return unforeseen(error), devices
+        return Failed(unforeseen(error)), devices
     return plan, devices
 
 
@@ -220,17 +269,14 @@ def blend_parts(
     """
     from ..denoising import blend
 
-    try:
-        rows = max(1, size // max(1, image[0].size))
-        for first in range(0, len(image), rows):
-            index = (slice(first, first + rows),)
-            yield index, blend(image[index], noise[index], strength)
-    except DranError:
-        raise
-    except Exception as error:
-        raise unforeseen(error) from error
+    rows = max(1, size // max(1, image[0].size))
+    for first in range(0, len(image), rows):
+        index = (slice(first, first + rows),)
+        yield index, blend(image[index], noise[index], strength)
 
 
 def unforeseen(error: Exception) -> WorkerError:
-    """Wrap an error that napari's workers would lose or show without context."""
-    return WorkerError(f"Denoising failed: {type(error).__name__}: {error}")
+    """Wrap an error that is not one of ours; its traceback stays with it."""
+    wrapped = WorkerError(f"Denoising failed: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
