@@ -148,6 +148,19 @@ def test_scaled_values(save, tmp_path, dtype, slope, inter, expected):
     np.testing.assert_array_equal(read_volume(tmp_path / "changed.nii").data, changed.data)
 
 
+def test_scaled_floats_with_nan_and_large_values(tmp_path):
+    raw = np.full((5, 6, 7), np.nan, np.float32)
+    for value, dtype in [(np.nan, "float32"), (np.inf, "float32"), (1e38, "float64")]:
+        raw[0, 0, 0] = value
+        image = nib.Nifti1Image(raw, np.eye(4))
+        image.header.set_slope_inter(10, 0)
+        image.to_filename(tmp_path / "in.nii")
+        volume = read_volume(tmp_path / "in.nii")
+        assert volume.dtype == dtype
+        again = read_volume(write_volume(volume, tmp_path / "out.nii", overwrite=True))
+        np.testing.assert_array_equal(again.data, volume.data)
+
+
 @pytest.mark.parametrize(
     ("shape", "axes"),
     [((5, 6), "yx"), ((5, 6, 1), "zyx"), ((5, 6, 7, 1), "zyx"), ((5, 6, 1, 3), "tzyx"),

@@ -244,12 +244,14 @@ def _scale(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
     if (slope, inter) == (1.0, 0.0):
         return raw
     values = raw.astype(np.float64) * slope + inter
-    if raw.dtype == np.float64 or raw.size == 0:
-        return values
-    largest = np.float32(np.nanmax(np.abs(values)))
-    if np.isfinite(largest) and (raw.dtype.kind == "f" or np.spacing(largest) * 4 < abs(slope)):
-        return values.astype(np.float32)
-    return values
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    if raw.dtype.kind == "f":
+        fits = raw.dtype.itemsize <= 4 and np.array_equal(np.isfinite(narrow), np.isfinite(values))
+    else:
+        largest = np.abs(narrow).max()
+        fits = bool(np.isfinite(largest)) and np.spacing(largest) * 4 < abs(slope)
+    return narrow if fits else values
 
 
 def _unscale(data: np.ndarray, kept: NiftiHeader) -> tuple[np.ndarray, float, float]:
