@@ -22,7 +22,8 @@ for package in "${packages[@]}"; do
   [ "$status" = "install ok installed" ] || missing+=("$package")
 done
 # Its package was renamed between releases, so ask for the library itself.
-PATH="$PATH:/sbin" ldconfig -p | grep -q 'libglib-2\.0\.so\.0' || missing+=(libglib2.0-0)
+libraries=$(PATH="$PATH:/sbin" ldconfig -p)
+[[ $libraries == *libglib-2.0.so.0* ]] || missing+=(libglib2.0-0)
 # Debian's Python comes without the module that makes virtual environments.
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 

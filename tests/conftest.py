@@ -68,6 +68,15 @@ def corpus() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _same_chance_each_time() -> None:
+    """Give every test the same random numbers, whatever ran before it."""
+    if "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a test that talks to any other machine."""
 
