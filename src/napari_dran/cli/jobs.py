@@ -80,8 +80,8 @@ def single_job(
     source : Path
         What to read.
     output : str
-        A file name with a suffix; for DICOM also a name without one, which
-        becomes a folder; or an existing folder, which gets the input's name.
+        A file name with a suffix; for DICOM also the name of a folder. A file
+        as input can be written into an existing folder, under its own name.
     residual : str, optional
         The same for the residual, which cannot be DICOM or PNG.
     series : str, optional
@@ -108,7 +108,7 @@ def single_job(
         raise InputError(
             f"Result and residual would both be written to {target}. Choose two names."
         )
-    return Job(source, target, extra, series, source.name)
+    return Job(source, target, extra, series, source.resolve().name)
 
 
 def folder_jobs(
@@ -213,16 +213,18 @@ def _is_plain(path: Path) -> bool:
 
 
 def _place(output: str, source: Path, name: str = "") -> Path:
+    """Return the path to write; an existing folder gets a file named like the input's."""
     path = Path(output).expanduser()
     if not (path.is_dir() or output.endswith(("/", os.sep))):
         return path
-    if not name:
-        name = source.resolve().name
-        if is_dicom(source):
-            # A dot would make it a file of an unknown format.
-            name = Path(name).stem if source.is_file() else name
-            name = name.replace(".", "_")
-    return path / name
+    if name:
+        return path / name
+    if source.is_dir():
+        return path
+    if is_dicom(source):
+        # A folder of DICOM files, in which a dot would pass for an unknown format.
+        return path / source.stem.replace(".", "_")
+    return path / source.name
 
 
 def _check_suffix(target: Path, source: Path) -> None:
