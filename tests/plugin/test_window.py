@@ -127,6 +127,10 @@ def test_widget_opens_from_the_plugin_and_is_narrow(window: Any, network: Any, q
     assert widget.native.minimumSizeHint().width() <= 320
     assert widget.native.sizeHint().width() <= 320
     assert dock(window) is widget
+    # napari resets all choices when a layer comes.
+    window.add_image(np.zeros((4, 16, 16)), name="another")
+    assert widget.axis.native.currentText() == "across z"
+    assert widget.weights.native.count() >= 3
 
 
 def test_closing_the_dock_ends_the_run(window: Any, network: Any, qtbot: Any) -> None:
