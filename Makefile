@@ -43,6 +43,6 @@ docs: setup  ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 screenshots: setup  ## Take the documentation's pictures anew
-	$(if $(shell command -v xvfb-run),xvfb-run -a -s "-screen 0 1600x1000x24") $(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/screenshots.py
 	$(BIN)/napari-dran demo
 	cp demo-output/before-after.png docs/images/before-after-residual.png

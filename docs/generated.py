@@ -36,7 +36,7 @@ def _help(match: re.Match[str]) -> str:
 
     from napari_dran.cli import app
 
-    size = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    size = {"COLUMNS": "78", "TERM": "dumb", "NO_COLOR": "1"}
     result = CliRunner().invoke(
         app, [*match[1].split(), "--help"], prog_name="napari-dran", env=size
     )

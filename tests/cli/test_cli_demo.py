@@ -15,24 +15,11 @@ from napari_dran.cli import picture
 
 @pytest.fixture
 def few_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the samples be three slices high."""
-    from napari_dran import samples
+    """Let the demo denoise three slices only."""
     from napari_dran.cli import demo
 
-    whole = samples.load_sample
-
-    def thin(name: str) -> Any:
-        volume = whole(name)
-        return volume.with_data(volume.data) if "z" not in volume.axes else _thin(volume)
-
-    monkeypatch.setattr(samples, "load_sample", thin)
+    monkeypatch.setitem(demo.__globals__, "SLICES", 3)
     monkeypatch.setitem(demo.__globals__, "SHOWN_SLICE", 1)
-
-
-def _thin(volume: Any) -> Any:
-    from napari_dran import Volume
-
-    return Volume(volume.data[23:26], volume.axes, volume.affine, volume.unit, name=volume.name)
 
 
 @pytest.mark.usefixtures("few_slices")
@@ -54,6 +41,18 @@ def test_writes_and_says_where(command: Any, grey: Path, tmp_path: Path) -> None
 
 def test_output_in_a_folder_that_is_missing(refused: Any, tmp_path: Path) -> None:
     assert "does not exist" in refused("demo", "--output", tmp_path / "none" / "demo")
+
+
+def test_slices_keep_their_place() -> None:
+    from napari_dran.cli.demo import FIRST_SLICE, middle
+    from napari_dran.samples import load_sample
+
+    whole = load_sample("t1")
+    part = middle(whole)
+    np.testing.assert_array_equal(part.data[3], whole.data[FIRST_SLICE + 3])
+    np.testing.assert_allclose(
+        part.affine @ [3, 5, 7, 1], whole.affine @ [FIRST_SLICE + 3, 5, 7, 1]
+    )
 
 
 def test_panels_share_the_window_and_the_residual_is_centred() -> None:

@@ -105,21 +105,43 @@ def test_colour_picture(command: Any, save_png: Any, colour: Path, tmp_path: Pat
         assert (image.mode, image.size) == ("RGB", (28, 24))
 
 
+@pytest.fixture
+def series(corpus: Path, tmp_path: Path) -> Path:
+    """Two slices of a real DICOM series."""
+    source = tmp_path / "series"
+    source.mkdir()
+    for file in sorted((corpus / "volumes" / "dicom_series_seg3d_MR").glob("*.dcm"))[:2]:
+        shutil.copy(file, source)
+    return source
+
+
 @pytest.mark.corpus
 def test_dicom_folder_to_dicom_folder(
-    command: Any, corpus: Path, grey: Path, tmp_path: Path
+    command: Any, series: Path, grey: Path, tmp_path: Path
 ) -> None:
     import pydicom
 
-    source = tmp_path / "series"
-    source.mkdir()
-    files = sorted((corpus / "volumes" / "dicom_series_seg3d_MR").glob("*.dcm"))[:2]
-    for file in files:
-        shutil.copy(file, source)
-    result = command("denoise", source, "-o", tmp_path / "out", "--weights", grey)
+    # A slash at the end, as the shell completes it, changes nothing.
+    words = ["denoise", f"{series}/", "-o", f"{tmp_path}/out/", "--weights", grey]
+    result = command(*words)
     assert result.exit_code == 0, result.output
     written = sorted((tmp_path / "out").iterdir())
-    assert len(written) == len(files)
-    before, after = pydicom.dcmread(files[0]), pydicom.dcmread(written[0])
+    assert len(written) == 2
+    before, after = pydicom.dcmread(min(series.iterdir())), pydicom.dcmread(written[0])
     assert after.SOPInstanceUID != before.SOPInstanceUID
     assert after.Rows == before.Rows
+    again = command(*words)
+    assert again.exit_code == 2
+    assert "--overwrite" in again.stderr
+
+
+@pytest.mark.corpus
+def test_dicom_with_residual(series: Path, tmp_path: Path) -> None:
+    from napari_dran.cli.jobs import single_job
+
+    folder = tmp_path / "there"
+    folder.mkdir()
+    job = single_job(series, str(tmp_path / "out.nii.gz"), f"{folder}/")
+    assert job.residual == folder / "series.nii.gz"
+    file = min(series.iterdir())
+    assert single_job(file, str(folder)).target == folder / file.stem

@@ -90,6 +90,7 @@ def test_each_dicom_series_becomes_a_folder(corpus: Path, tree: Path, tmp_path: 
     for name in ("emri_small.dcm", "693_UNCR.dcm"):
         shutil.copy(corpus / "volumes" / "dicom_single" / name, mixed)
     assert is_folder_of_files(tree)
+    (series / "reports").mkdir()
     jobs, ignored = folder_jobs(tree, str(tmp_path / "out"))
     targets = {str(job.target.relative_to(tmp_path / "out")) for job in jobs}
     assert targets == {
@@ -97,10 +98,26 @@ def test_each_dicom_series_becomes_a_folder(corpus: Path, tree: Path, tmp_path: 
         "bad.nii.gz",
         "a/two.png",
         "patient",
-        "a/series-1",
-        "a/series-2",
+        "a/emri_small",
+        "a/693_UNCR",
     }
     assert ignored == 1
+
+
+@pytest.mark.corpus
+def test_series_beside_other_results_gets_a_folder_of_its_own(
+    corpus: Path, tree: Path, tmp_path: Path
+) -> None:
+    file = corpus / "volumes" / "dicom_single" / "emri_small.dcm"
+    shutil.copy(file, tree)
+    shutil.copy(file, tree / "a")
+    (tree / "a" / "two.png").unlink()
+    jobs, _ = folder_jobs(tree, str(tmp_path / "out"), str(tmp_path / "residual"))
+    pairs = {(job.target.name, job.residual and job.residual.name) for job in jobs}
+    assert ("emri_small", "emri_small.nii.gz") in pairs
+    assert len({job.target for job in jobs}) == len(jobs) == 4
+    folders = [job.target for job in jobs if not job.target.suffix]
+    assert not any(a in b.parents for a in folders for b in folders)
 
 
 @pytest.mark.corpus

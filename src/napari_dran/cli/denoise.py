@@ -40,8 +40,8 @@ def denoise(
             "--output",
             "-o",
             metavar="OUT",
-            help="File to write, in the format of its suffix; a folder for DICOM or a folder of "
-            "files. An existing folder gets a file of the input's name.",
+            help="File to write, in the format of its suffix, or folder to put it in; for a DICOM "
+            "folder also a folder; for a folder of files the folder that gets the same tree.",
         ),
     ],
     weights: Annotated[

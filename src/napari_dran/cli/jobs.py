@@ -80,8 +80,8 @@ def single_job(
     source : Path
         What to read.
     output : str
-        A file name with a suffix; for DICOM also a name without one, which
-        becomes a folder; or an existing folder, which gets the input's name.
+        A file name with a suffix; for DICOM also the name of a folder. A file
+        as input can be written into an existing folder, under its own name.
     residual : str, optional
         The same for the residual, which cannot be DICOM or PNG.
     series : str, optional
@@ -108,7 +108,7 @@ def single_job(
         raise InputError(
             f"Result and residual would both be written to {target}. Choose two names."
         )
-    return Job(source, target, extra, series, source.name)
+    return Job(source, target, extra, series, source.resolve().name)
 
 
 def folder_jobs(
@@ -140,25 +140,29 @@ def folder_jobs(
     InputError, FileWriteError
         An output folder that lies inside the input, or cannot be made.
     """
-    roots = [Path(output), Path(residual) if residual else None]
-    for root in roots:
-        if root is not None:
-            _check_root(root, source)
+    root, extra_root = Path(output).expanduser(), None
+    _check_root(root, source)
+    if residual:
+        extra_root = Path(residual).expanduser()
+        _check_root(extra_root, source)
     jobs: list[Job] = []
     ignored = 0
-    dicom_folders: dict[Path, int] = {}
+    dicom_folders: dict[Path, None] = {}
     for path, inside in _files(source):
         if _is_plain(path):
-            target = roots[0] / inside.parent / output_name(path)  # type: ignore[operator]
-            extra = roots[1] and roots[1] / inside.parent / residual_name(path)
+            target = root / inside.parent / output_name(path)
+            extra = extra_root and extra_root / inside.parent / residual_name(path)
             jobs.append(Job(path, target, extra, None, str(inside)))
         elif is_dicom(path):
-            dicom_folders.setdefault(path.parent, 0)
+            dicom_folders.setdefault(path.parent)
         else:
             ignored += 1
-    taken = {job.target.parent for job in jobs}
+    # Folders that will hold other results too, so no DICOM series can be the folder itself.
+    shared = {parent for job in jobs for parent in job.target.parents}
     for folder in dicom_folders:
-        jobs += _series_jobs(folder, source, roots, taken)
+        shared.update((root / folder.relative_to(source)).parents)
+    for folder in dicom_folders:
+        jobs += _series_jobs(folder, folder.relative_to(source), root, extra_root, shared)
     return sorted(jobs, key=lambda job: job.name), ignored
 
 
@@ -181,19 +185,20 @@ def residual_name(source: Path) -> str:
 
 
 def _series_jobs(
-    folder: Path, source: Path, roots: list[Path | None], taken: set[Path]
+    folder: Path, inside: Path, root: Path, extra_root: Path | None, shared: set[Path]
 ) -> Iterator[Job]:
     """Plan one job for each DICOM series whose files lie in ``folder`` itself."""
-    here = [
-        info for info, _ in find(folder).series if any(file.parent == folder for file in info.files)
-    ]
-    inside = folder.relative_to(source)
-    alone = len(here) == 1 and roots[0] is not None and roots[0] / inside not in taken
+    series = [info for info, _ in find(folder).series]
+    here = [info for info in series if any(file.parent == folder for file in info.files)]
+    alone = len(here) == 1 and root / inside not in shared
     for info in here:
-        place = inside if alone else inside / f"series-{info.number}"
-        target = roots[0] / place  # type: ignore[operator]
-        extra = roots[1] and roots[1] / place.parent / f"{place.name or 'series'}.nii.gz"
-        yield Job(folder, target, extra, str(info.number), f"{inside} (series {info})")
+        single = len(info.files) == 1
+        own = info.files[0].stem.replace(".", "_") if single else f"series-{info.number}"
+        place = inside if alone else inside / own
+        extra = extra_root and extra_root / place.parent / f"{place.name}.nii.gz"
+        what = info.files[0] if single else folder
+        number = None if single else str(info.number)
+        yield Job(what, root / place, extra, number, f"{inside} ({info})")
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -213,16 +218,18 @@ def _is_plain(path: Path) -> bool:
 
 
 def _place(output: str, source: Path, name: str = "") -> Path:
+    """Return the path to write; an existing folder gets a file named like the input's."""
     path = Path(output).expanduser()
     if not (path.is_dir() or output.endswith(("/", os.sep))):
         return path
-    if not name:
-        name = source.resolve().name
-        if is_dicom(source):
-            # A dot would make it a file of an unknown format.
-            name = Path(name).stem if source.is_file() else name
-            name = name.replace(".", "_")
-    return path / name
+    if name:
+        return path / name
+    if source.is_dir():
+        return path
+    if is_dicom(source):
+        # A folder of DICOM files, in which a dot would pass for an unknown format.
+        return path / source.stem.replace(".", "_")
+    return path / source.name
 
 
 def _check_suffix(target: Path, source: Path) -> None:

@@ -25,7 +25,7 @@ AUTO = "auto"
 LOAD = "load"
 CUSTOM = "custom"
 LABELS = ("Image", "Weights", "Window", "From", "Slices", "Device", "Strength", "Compare")
-LABEL_WIDTH = 62
+LABEL_WIDTH = 68
 LARGEST = 1e9
 """Bounds of the custom window's fields; values of images beyond need another window."""
 
@@ -154,6 +154,13 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         )
         self.custom.visible = False
         self._fit()
+
+    def reset_choices(self, *_: Any) -> None:
+        """Bring the list of images up to date; napari calls it when layers come and go.
+
+        The other lists stay: magicgui would set them back to what they began with.
+        """
+        self.image.reset_choices()
 
     def _fit(self) -> None:
         """Keep the panel narrow, whatever the names of layers and weights."""

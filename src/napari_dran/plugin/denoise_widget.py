@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication
 
 from ..errors import DranError
 from .denoise_panel import DenoisePanel
+from .docking import ParentWatch
 from .input_section import InputSection
 from .layers import source_path
 from .preview import Preview, contrast_limits
@@ -49,14 +50,23 @@ class DenoiseWidget(DenoisePanel):
         self._previewing: Any = None
         self._preview_layer: Any = None
         self._started = 0.0
-        self._closed = False
+        self._closed = True
         self.run.changed.connect(self.denoise)
         self.preview.changed.connect(self.preview_slice)
         self.cancel.changed.connect(self.cancel_run)
         self.copy_python.changed.connect(self.copy_as_python)
         self.copy_command.changed.connect(self.copy_as_command)
         self.native.destroyed.connect(self.close_down)
-        self._show_state()
+        self._watch = ParentWatch(self.native, self.open, self.close_down)
+        self.open()
+
+    def open(self) -> None:
+        """Begin to follow the viewer; called when the widget is docked."""
+        if self._closed:
+            self._closed = False
+            self._input.open()
+            self._results.open()
+            self._show_state()
 
     def denoise(self) -> None:
         """Denoise the chosen image into a new layer; returns at once."""
@@ -127,7 +137,7 @@ class DenoiseWidget(DenoisePanel):
         self._say(f"Copied as command.{note}")
 
     def close_down(self, *_: Any) -> None:
-        """Stop everything and let go of the viewer; called when the widget is closed."""
+        """Stop everything and let go of the viewer; called when the dock is closed."""
         if self._closed:
             return
         self._closed = True
@@ -135,6 +145,7 @@ class DenoiseWidget(DenoisePanel):
             self._running.cancel()
         self._input.close()
         self._results.close()
+        self._engine.release()
 
     def _work(self) -> Work | None:
         """Return what there is to do, or say why there is nothing."""

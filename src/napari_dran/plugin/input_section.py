@@ -57,8 +57,12 @@ class InputSection:
         panel.window.changed.connect(self._on_window)
         for control in (panel.low, panel.high, panel.axis, panel.device):
             control.changed.connect(self.look_soon)
-        viewer.layers.events.inserted.connect(self._on_layers)
-        viewer.layers.events.removed.connect(self._on_layers)
+
+    def open(self) -> None:
+        """Begin to follow the viewer."""
+        self.viewer.layers.events.inserted.connect(self._on_layers)
+        self.viewer.layers.events.removed.connect(self._on_layers)
+        self.panel.image.reset_choices()
         self._on_image()
 
     def close(self) -> None:

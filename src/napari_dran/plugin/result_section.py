@@ -34,10 +34,13 @@ class ResultSection:
         panel.residual.changed.connect(self._on_residual)
         panel.flip.changed.connect(self._on_flip)
         panel.side_by_side.native.toggled.connect(self._on_side_by_side)
-        viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.selection.events.active.connect(self._on_active)
-        viewer.dims.events.current_step.connect(self._on_dims)
         self.show_state()
+
+    def open(self) -> None:
+        """Begin to follow the viewer."""
+        self.viewer.layers.events.removed.connect(self._on_removed)
+        self.viewer.layers.selection.events.active.connect(self._on_active)
+        self.viewer.dims.events.current_step.connect(self._on_dims)
 
     def add(self, result: Result) -> None:
         """Make a finished result the current one."""
@@ -62,9 +65,11 @@ class ResultSection:
         panel.flip.text = "Show noisy" if result.layer.visible else "Show denoised"
 
     def close(self) -> None:
-        """Let go of the viewer."""
+        """Let go of the viewer, and of the results: their noise takes much memory."""
         for result in self.results:
             result.close()
+        self.results.clear()
+        self._choose(None)
         self._comparison.stop_side_by_side()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active)

@@ -93,6 +93,7 @@ class Run:
                 self._bar.total = self._total
             if not self._worker.abort_requested:
                 self.result = Result(self.viewer, self.source, piece, self.work.recipe.strength)
+            self.work.shown.set()
         elif self.result is not None:
             self._in_view |= self.result.write(piece)
             self._done = piece.step.done

@@ -35,6 +35,11 @@ def open_t1() -> list[LayerData]:
     return open_sample("t1")
 
 
+def open_flair() -> list[LayerData]:
+    """FLAIR brain MR, noisy as measured."""
+    return open_sample("flair")
+
+
 def open_epi() -> list[LayerData]:
     """4-D EPI brain MR, noisy as measured."""
     return open_sample("epi")

@@ -59,8 +59,8 @@ def describe_noise(sigma: float, window: Window | None, card: Card | None) -> st
         return "The image is constant: there is no noise to remove."
     levels = sigma / window.range * GREY_LEVELS
     text = (
-        f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{sigma:.3g}</b>, {levels:.1f}/{GREY_LEVELS} "
-        f"of the window<br>window {window.low:.4g} to {window.high:.4g}"
+        f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{sigma:.3g}</b> "
+        f"({levels:.1f}/{GREY_LEVELS} of window)<br>window {window.low:.4g} to {window.high:.4g}"
     )
     if card is not None and levels > card.sigma_range[1]:
         text += (

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from .torch_loading import load_torch
 
 if TYPE_CHECKING:
     from ..denoising import Denoiser, Plan, Provenance, Step
+
+
+LONGEST_WAIT = 2.0
+"""Seconds that a run waits for its layer to appear."""
 
 
 class WorkerError(DranError):
@@ -136,6 +141,13 @@ class Work:
         Of the layer.
     whole : Volume, optional
         The image that ``volume`` is a slice of: the window is chosen for it.
+
+    Attributes
+    ----------
+    steps : iterator of Step or None
+        The network at work.
+    shown : Event
+        To be set when :class:`Begun` was dealt with.
     """
 
     engine: Engine
@@ -144,6 +156,7 @@ class Work:
     contrast_limits: tuple[float, float] | None = None
     whole: Volume | None = None
     steps: Iterator[Step] | None = field(default=None, init=False)
+    shown: Event = field(default_factory=Event, init=False)
 
     def denoise(self) -> Generator[Begun | Cleaned, None, Outcome | Failed]:
         """Denoise slice by slice.
@@ -163,6 +176,8 @@ class Work:
             image = np.asarray(self.volume.data)
             noise = np.zeros(image.shape, dtype=np.float32)
             yield Begun(image, image.copy(), noise, plan)
+            # Adding a layer keeps the window busy as it is; do not compete for Python's lock.
+            self.shown.wait(LONGEST_WAIT)
             self.steps = replace(plan, data=image).steps()
             yield from self._clean(image, self.steps)
             return Outcome(plan.provenance(self.recipe.strength), plan.notes)
@@ -174,6 +189,7 @@ class Work:
     def denoise_at_once(self) -> np.ndarray | Failed:
         """Denoise everything; returns the clean image, or what went wrong."""
         clean = np.empty(0)
+        self.shown.set()
         pieces = self.denoise()
         while True:
             try:

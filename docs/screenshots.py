@@ -1,0 +1,98 @@
+"""Make the screenshots of the documentation from a real napari window.
+
+    python docs/screenshots.py [FOLDER]
+
+Opens the bundled noisy T1 volume, denoises it with the widget as a user would, and
+saves what the window shows. Without a display it starts Xvfb (needs PyVirtualDisplay).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SIZE = (1400, 900)
+SLICES = slice(15, 31)
+"""Part of the volume that is denoised: the rest would only take longer."""
+SHOWN = 8
+"""The slice in view, through the ventricles."""
+PATIENCE_S = 1200
+
+os.environ.setdefault("NAPARI_CONFIG", "")
+os.environ.setdefault("QT_API", "pyqt6")
+
+
+def main(folder: Path) -> None:
+    import napari
+
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    viewer.open_sample("napari-dran", "t1-noisy")
+    layer = viewer.layers[0]
+    layer.name, layer.data = "T1", layer.data[SLICES]
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dran", "Denoise")
+    viewer.dims.set_current_step(0, SHOWN)
+    viewer.reset_view()
+    wait(lambda: "of window" in widget.summary.value)
+
+    widget.run.native.click()
+    wait(lambda: f"Slice {SHOWN + 3} " in widget.status.value)
+    activity(viewer, True)
+    save(viewer, folder / "widget-at-work.png")
+    activity(viewer, False)
+
+    wait(lambda: "Done" in widget.status.value)
+    widget.side_by_side.native.click()
+    save(viewer, folder / "widget-side-by-side.png")
+    widget.side_by_side.native.click()
+
+    widget.residual.native.click()
+    viewer.layers.selection.active = viewer.layers["T1 (residual)"]
+    save(viewer, folder / "widget-residual.png")
+    viewer.close()
+
+
+def wait(until: Callable[[], bool], at_least_ms: int = 0) -> None:
+    """Let the window live until something is so."""
+    from qtpy.QtCore import QElapsedTimer, QEventLoop, QTimer
+
+    loop, timer, clock = QEventLoop(), QTimer(), QElapsedTimer()
+    clock.start()
+
+    def look() -> None:
+        if clock.elapsed() > PATIENCE_S * 1000:
+            raise SystemExit("The window did not come to where the screenshot wants it.")
+        if clock.elapsed() >= at_least_ms and until():
+            loop.quit()
+
+    timer.timeout.connect(look)
+    timer.start(20)
+    loop.exec()
+
+
+def activity(viewer: Any, shown: bool) -> None:
+    """Open or close the Activity dock, as its button does."""
+    viewer.window._status_bar._toggle_activity_dock(shown)
+
+
+def save(viewer: Any, path: Path) -> None:
+    wait(lambda: True, at_least_ms=1500)
+    viewer.window.screenshot(str(path), canvas_only=False, flash=False)
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        from pyvirtualdisplay import Display
+
+        with Display(size=(1600, 1000)):
+            main(target)
+    else:
+        main(target)
