@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 
 from napari_dran.errors import FileWriteError, InputError, TrainingError, WeightsError
 from napari_dran.network.dran import DRAN
-from napari_dran.training.recipe import Noise, Recipe
+from napari_dran.training.recipe import NOISE_NAMES, Noise, Recipe
 from napari_dran.training.run import Outcome, train
 from napari_dran.training.supervision import BEST, CHECKPOINT
 from napari_dran.training.validation import Report
@@ -281,6 +282,23 @@ def test_bad_input(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
     run.write_text("in the way")
     with pytest.raises(FileWriteError, match="folder"):
         train(pictures / "grey", tiny, run=run, device="cpu")
+
+
+def test_runs_in_a_thread(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        run = tmp_path / "run"
+        outcome = pool.submit(train, pictures / "grey", tiny, run=run, device="cpu").result()
+    assert outcome.step == 12
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32", "bf16", "fp16"])
+def test_gpu(precision: str, pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
+    recipe = replace(tiny, precision=precision, noise=tuple(Noise(name) for name in NOISE_NAMES))
+    run = tmp_path / "run"
+    assert train(pictures / "grey", recipe, run=run, device="cuda", stop=after(5)).stopped
+    assert train(pictures / "grey", recipe, run=run, device="cuda").step == 12
+    assert all(value.isfinite().all() for value in state(run).values())
 
 
 def test_tensorboard(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def train(
         "processes": processes,
         "data": corpus_sources(data),
     }
-    checkpoint = None if fast_dev_run else _checkpoint_of(folder, recipe)
+    checkpoint = None if fast_dev_run else _checkpoint_of(folder, recipe, len(images), notice)
     module = DenoisingModule(recipe, network, facts)
     supervision = Supervision(pairs, None if fast_dev_run else folder, stop, progress, report)
     if not fast_dev_run:
@@ -164,6 +164,7 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
+            benchmark=chosen.type == "cuda",
         )
         trainer.fit(module, NoisyCropsData(images, channels, recipe), ckpt_path=checkpoint)
     return Outcome(
@@ -214,7 +215,9 @@ def _fast_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
-def _checkpoint_of(folder: Path, recipe: Recipe) -> Path | None:
+def _checkpoint_of(
+    folder: Path, recipe: Recipe, images: int, notice: Callable[[str], object]
+) -> Path | None:
     """Return the checkpoint to go on from, if the folder holds one of this recipe."""
     path = folder / CHECKPOINT
     if not path.is_file():
@@ -236,6 +239,9 @@ def _checkpoint_of(folder: Path, recipe: Recipe) -> Path | None:
             f"The run in {folder} is finished: {before.step} of {recipe.steps} steps. Raise the "
             "steps to go on, or use another folder for a new run."
         )
+    if before.facts["images"] != images:
+        notice(f"The run began with {before.facts['images']} images and goes on with {images}.")
+    notice(f"Going on at step {before.step} of the run in {folder}.")
     return path
 
 
