@@ -61,11 +61,11 @@ def test_checkpoint_of_the_first_trainer_becomes_weights(first: Path, tmp_path: 
 
 
 def test_training_starts_from_a_checkpoint_of_the_first_trainer(first: Path) -> None:
-    network, started_from = start_network(Recipe(weights=str(first)), 1, pytest.fail)
+    network, facts = start_network(Recipe(weights=str(first)), 1, pytest.fail)
     averaged = torch.load(first, weights_only=True)["averaged"]
     assert all(value.equal(averaged[key]) for key, value in network.state_dict().items())
     assert network.training
-    assert started_from == "checkpoint.pt at step 1234"
+    assert facts == {"started from": "checkpoint.pt at step 1234"}
 
 
 class Payload:

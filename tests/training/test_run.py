@@ -112,8 +112,10 @@ def test_a_run_can_be_made_longer_but_not_another(
     whole: tuple[Path, Outcome, list[Report]], pictures: Path, tiny: Recipe
 ) -> None:
     run = whole[0]
-    with pytest.raises(TrainingError, match="finished: 12 of 12"):
-        train(pictures / "grey", tiny, run=run, device="cpu")
+    notices: list[str] = []
+    again = train(pictures / "grey", tiny, run=run, device="cpu", notice=notices.append)
+    assert again == whole[1]
+    assert "is finished, at step 12" in notices[-1]
     with pytest.raises(TrainingError, match="loss was l1, is l2"):
         train(pictures / "grey", replace(tiny, loss="l2", steps=20), run=run, device="cpu")
     outcome = train(pictures / "grey", replace(tiny, steps=14), run=run, device="cpu")
@@ -228,7 +230,7 @@ def test_starts_from_weights(pictures: Path, tiny: Recipe, tmp_path: Path) -> No
     _, card = load_weights(tmp_path / "run" / BEST)
     assert card.training["recipe"]["learning_rate"] == 1e-4
     assert card.training["started from"].startswith("start at step 7")
-    assert "ours" in card.training["started from"]
+    assert card.licence == "That of start, which training started from: ours"
 
 
 def test_starts_from_a_checkpoint_of_other_channels(

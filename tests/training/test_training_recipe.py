@@ -26,6 +26,8 @@ def test_values_of_yaml() -> None:
     )
     assert recipe.noise == (Noise("rician", (0.0, 20.0)),)
     assert recipe.betas == (0.5, 0.9)
+    assert make_recipe({"precision": 32}).precision == "32"
+    assert make_recipe({"learning_rate": "1e-4"}).learning_rate == 1e-4
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,10 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="Name on the card.", show_default="OUT's name")
     ] = None,
-    licence: Annotated[str, typer.Option(help="What the weights may be used for.")] = "not stated",
+    licence: Annotated[
+        str | None,
+        typer.Option(help="What the weights may be used for.", show_default="that of the start"),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -176,7 +179,7 @@ def _finish(
     folder: Path,
     output: Path | None,
     name: str | None,
-    licence: str,
+    licence: str | None,
     *,
     overwrite: bool,
     quiet: bool,
@@ -195,17 +198,20 @@ def _finish(
 
     target = _needed(output)
     network, card = load_weights(outcome.weights)
-    card = replace(card, name=name or target.stem, licence=licence)
+    card = replace(card, name=name or target.stem, licence=licence or card.licence)
     save_weights(target, network, card, overwrite=overwrite)
     if not quiet:
         show(f"Wrote {target}: the best weights, of step {card.steps}. The log is in {folder}.")
         show(f"Try them: napari-dran denoise IN -o OUT --weights {target}")
 
 
-def _export(checkpoint: Path, output: Path, name: str | None, licence: str, **how: Any) -> None:
+def _export(
+    checkpoint: Path, output: Path, name: str | None, licence: str | None, *, overwrite: bool
+) -> None:
     from ..training.checkpoints import export_weights
 
-    card = export_weights(checkpoint, output, name=name, licence=licence, **how)
+    changes = {"licence": licence} if licence else {}
+    card = export_weights(checkpoint, output, name=name, overwrite=overwrite, **changes)
     show(f"Wrote {output}: {card.architecture} for {card.kind} images, {card.steps} steps.")
 
 

@@ -39,7 +39,7 @@ class Checkpoint:
     scores : mapping
         Of the last validation.
     facts : mapping
-        What else a card shall say: "started from", "hardware", "data", ...
+        What else a card shall say: "started from", "data", "licence", ...
     """
 
     architecture: str
@@ -128,13 +128,14 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
     channels = int(checkpoint.arguments["channels"])
     kind = "grey" if channels == 1 else "colour"
     facts = dict(checkpoint.facts)
-    data = facts.pop("data", {})
+    data, licence = facts.pop("data", {}), facts.pop("licence", "not stated")
     sigmas, models = _noise_of(checkpoint.recipe)
     values: dict[str, Any] = {
         "sigma_range": sigmas,
         "description": f"Blind denoiser for {kind} images, trained on noise: {', '.join(models)}.",
         "steps": checkpoint.step,
         "data": data,
+        "licence": licence,
         "scores": {"validation": dict(checkpoint.scores)},
         "training": {
             "recipe": dict(checkpoint.recipe),
@@ -202,7 +203,7 @@ def find_checkpoint(path: str | Path) -> Path:
 
 def start_network(
     recipe: Recipe, channels: int, notice: Callable[[str], object]
-) -> tuple[nn.Module, str]:
+) -> tuple[nn.Module, dict[str, str]]:
     """Build the network that training starts with.
 
     Parameters
@@ -219,8 +220,8 @@ def start_network(
     -------
     network : Module
         In training mode.
-    started_from : str
-        For the card.
+    facts : dict
+        For the card: "started from" and, where the start has one, "licence".
 
     Raises
     ------
@@ -232,9 +233,11 @@ def start_network(
         arguments = {**recipe.network, "channels": channels}
         if recipe.architecture == "dran":
             arguments.setdefault("temperature", recipe.start_temperature)
-        return build_network(recipe.architecture, arguments).train(), "random weights"
+        return build_network(recipe.architecture, arguments).train(), {
+            "started from": "random weights"
+        }
     name = (GREY if channels == 1 else COLOUR) if recipe.weights == "auto" else recipe.weights
-    architecture, found, weights, started_from = _read_start(name)
+    architecture, found, weights, facts = _read_start(name)
     wrong = [f"{k} {found.get(k)} instead of {v}" for k, v in recipe.network.items()
              if k != "channels" and found.get(k) != v]  # fmt: skip
     if architecture != recipe.architecture or wrong:
@@ -253,18 +256,25 @@ def start_network(
             f"{len(own) - len(fitting)} of {len(own)} tensors start from random values: "
             f"{name} has {found['channels']} channels, the network {channels}."
         )
-    return network.train(), started_from
+    return network.train(), facts
 
 
-def _read_start(name: str) -> tuple[str, Mapping[str, Any], Mapping[str, Tensor], str]:
+def _read_start(
+    name: str,
+) -> tuple[str, Mapping[str, Any], Mapping[str, Tensor], dict[str, str]]:
     path = Path(name)
     if path.suffix in SUFFIXES or path.is_dir():
         start = read_checkpoint(find_checkpoint(path))
-        what = f"{path.name} at step {start.step}"
-        return start.architecture, start.arguments, start.weights, what
+        facts = {"started from": f"{path.name} at step {start.step}"}
+        if "licence" in start.facts:
+            facts["licence"] = start.facts["licence"]
+        return start.architecture, start.arguments, start.weights, facts
     network, card = load_weights(name)
-    what = f"{card.name} at step {card.steps}, sha256 {card.sha256[:12]} (licence: {card.licence})"
-    return card.architecture, card.arguments, network.state_dict(), what
+    facts = {
+        "started from": f"{card.name} at step {card.steps}, sha256 {card.sha256[:12]}",
+        "licence": f"That of {card.name}, which training started from: {card.licence}",
+    }
+    return card.architecture, card.arguments, network.state_dict(), facts
 
 
 def _noise_of(recipe: Mapping[str, Any]) -> tuple[tuple[float, float], list[str]]:

@@ -143,9 +143,9 @@ class DenoisingModule(LightningModule):
             rate = learning_rate(self.recipe, self.global_step, self.progress)
             raise TrainingError(
                 f"The loss became {float(mean)} at step {self.global_step}. The last good weights "
-                f"are kept in the run's folder. Lower the learning rate (now {rate:.2g}), use "
-                f"precision '32' (now '{self.recipe.precision}'), or check the images for extreme "
-                "values."
+                "are those of the last validation, if there was one, in the run's folder. Lower "
+                f"the learning rate (now {rate:.2g}), use precision '32' (now "
+                f"'{self.recipe.precision}'), or check the images for extreme values."
             )
 
     def tick(self) -> None:

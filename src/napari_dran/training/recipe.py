@@ -298,6 +298,8 @@ def make_recipe(values: Mapping[str, Any]) -> Recipe:
         from pydantic import TypeAdapter, ValidationError
     except ImportError as error:
         raise missing_package("pydantic") from error
+    if values.get("precision") == 32:  # YAML takes it for a number
+        values = {**values, "precision": "32"}
     try:
         recipe: Recipe = TypeAdapter(Recipe).validate_python(dict(values))
     except ValidationError as error:

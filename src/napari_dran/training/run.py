@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from ..denoising.devices import choose_device
-from ..errors import InputError, TrainingError
-from .checkpoints import read_checkpoint, start_network
+from ..errors import FileWriteError, InputError, TrainingError
+from .checkpoints import Checkpoint, read_checkpoint, start_network
 from .data import TrainingImage, choose_kind, corpus_sources, read_folder, split
 from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
-from .validation import Report, make_run_folder, validation_pairs
+from .validation import Report, validation_pairs
 
 try:
     from lightning.pytorch import Trainer
@@ -83,7 +84,8 @@ def train(
     run : path
         Folder of the run, made if missing: gets ``checkpoint.ckpt``, ``log.csv``
         and ``best.safetensors``. If it holds a checkpoint, training goes on from
-        there, exactly as if it had never stopped.
+        there, exactly as if it had never stopped; if that one is finished, nothing
+        is done.
     validation : path, optional
         Folder to validate on; by default a share of ``data``, split by patient.
     device : str
@@ -127,23 +129,28 @@ def train(
             f"multiple of {processes}."
         )
     images, held, channels = _read(data, validation, recipe, notice)
-    network, started_from = start_network(recipe, channels, notice)
+    network, start = start_network(recipe, channels, notice)
     recipe = _resolved(recipe, channels, chosen)
     pairs = validation_pairs(held, channels, recipe)
     if fast_dev_run:
         recipe, pairs = replace(recipe, steps=2), pairs[: len(recipe.validation_sigmas)]
     facts = {
-        "started from": started_from,
+        **start,
         "images": len(images),
         "device": _device_name(chosen),
         "processes": processes,
         "data": corpus_sources(data),
     }
-    checkpoint = None if fast_dev_run else _checkpoint_of(folder, recipe, len(images), notice)
+    before = None if fast_dev_run else _begun(folder, recipe, len(images), notice)
+    if before is not None:
+        if _is_finished(before, recipe):
+            notice(f"The run in {folder} is finished, at step {before.step}.")
+            return Outcome(before.step, False, folder / BEST)
+        notice(f"Going on at step {before.step} of the run in {folder}.")
     module = DenoisingModule(recipe, network, facts)
     supervision = Supervision(pairs, None if fast_dev_run else folder, stop, progress, report)
     if not fast_dev_run:
-        make_run_folder(folder)
+        _make_folder(folder)
     with _quiet():
         trainer = Trainer(
             accelerator="cuda" if chosen.type == "cuda" else chosen.type,
@@ -166,7 +173,11 @@ def train(
             use_distributed_sampler=False,
             benchmark=chosen.type == "cuda",
         )
-        trainer.fit(module, NoisyCropsData(images, channels, recipe), ckpt_path=checkpoint)
+        trainer.fit(
+            module,
+            NoisyCropsData(images, channels, recipe),
+            ckpt_path=folder / CHECKPOINT if before else None,
+        )
     return Outcome(
         step=trainer.global_step,
         stopped=supervision.stopped and module.progress < 1,
@@ -215,9 +226,9 @@ def _fast_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
-def _checkpoint_of(
+def _begun(
     folder: Path, recipe: Recipe, images: int, notice: Callable[[str], object]
-) -> Path | None:
+) -> Checkpoint | None:
     """Return the checkpoint to go on from, if the folder holds one of this recipe."""
     path = folder / CHECKPOINT
     if not path.is_file():
@@ -225,7 +236,7 @@ def _checkpoint_of(
     before = read_checkpoint(path)
     now = recipe.as_dict()
     changed = [
-        f"{key} was {before.recipe[key]}, is {now[key]}"
+        f"{key} was {before.recipe.get(key)}, is {now[key]}"
         for key in now
         if key not in _MAY_CHANGE and before.recipe.get(key) != now[key]
     ]
@@ -234,15 +245,22 @@ def _checkpoint_of(
             f"The folder {folder} holds a run with another recipe: {'; '.join(changed[:3])}. "
             "Use the same recipe to go on with it, or another folder for a new run."
         )
-    if before.step >= recipe.steps:
-        raise TrainingError(
-            f"The run in {folder} is finished: {before.step} of {recipe.steps} steps. Raise the "
-            "steps to go on, or use another folder for a new run."
-        )
-    if before.facts["images"] != images:
-        notice(f"The run began with {before.facts['images']} images and goes on with {images}.")
-    notice(f"Going on at step {before.step} of the run in {folder}.")
-    return path
+    if before.facts.get("images") != images:
+        notice(f"The run began with {before.facts.get('images')} images and goes on with {images}.")
+    return before
+
+
+def _is_finished(before: Checkpoint, recipe: Recipe) -> bool:
+    return before.step >= recipe.steps or 0 < 60 * recipe.minutes <= before.elapsed
+
+
+def _make_folder(run: Path) -> None:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileWriteError(
+            f"Could not make the run's folder {run}: {error.strerror}. Choose another place."
+        ) from error
 
 
 def _tensorboard(folder: Path) -> TensorBoardLogger:
@@ -257,11 +275,17 @@ def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Silence what Lightning tells its own users, and torch about Lightning."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        for name in ("lightning.pytorch", "lightning.fabric"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning\b")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -33,6 +33,9 @@ from .validation import (
 CHECKPOINT = "checkpoint.ckpt"
 BEST = f"best{SUFFIX}"
 
+ASK_EVERY = 10
+"""Steps between agreements of several processes on the time and on stopping."""
+
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Writes checkpoints so that the previous one stays whole, and unpickles no code."""
@@ -94,8 +97,9 @@ class Supervision(Callback):
     ) -> None:
         """Look after what the step left."""
         module, recipe = _module(pl_module), _module(pl_module).recipe
+        due = module.global_step % recipe.validate_every == 0
         # Processes must agree on the time, and asking costs a little.
-        if trainer.world_size == 1 or module.global_step % 10 == 0:
+        if trainer.world_size == 1 or due or module.global_step % ASK_EVERY == 0:
             module.tick()
             module.elapsed, self.stopped = trainer.strategy.broadcast(
                 (module.elapsed, self.stopped or self.stop())
@@ -103,7 +107,7 @@ class Supervision(Callback):
         if trainer.is_global_zero:
             self.progress(module.global_step, recipe.steps)
         last = module.progress >= 1 or self.stopped
-        if last or module.global_step % recipe.validate_every == 0:
+        if last or due:
             self._validate(trainer, module)
         trainer.should_stop = trainer.should_stop or last
 

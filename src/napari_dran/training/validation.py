@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import FileWriteError, InputError
+from ..errors import InputError
 from ..files.atomic import writing
 from ..metrics import psnr, ssim
 from .crops import check_sizes
@@ -209,22 +209,3 @@ def all_finite(values: Mapping[float, float]) -> bool:
 def _picture(image: np.ndarray) -> np.ndarray:
     """Bring (C, H, W) to (H, W) or (H, W, 3)."""
     return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-
-
-def make_run_folder(run: Path) -> None:
-    """Make the folder of a run.
-
-    Raises
-    ------
-    FileWriteError
-        It cannot be made.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileWriteError(
-            f"Could not make the run's folder {run}: {error.strerror}. Choose another place."
-        ) from error
-
-
-Reporter = Callable[[Report], object]
