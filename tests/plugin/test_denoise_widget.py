@@ -306,6 +306,8 @@ def test_flip_and_side_by_side(
     widget.side_by_side.native.click()
     assert not grid.enabled
     assert other.visible
+    widget.flip.native.click()
+    assert not viewer.layers["scan (residual)"].visible
 
 
 def test_compare_without_the_noisy_layer_is_explained(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,37 +16,39 @@ LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only on
 
 
 @pytest.fixture
-def triton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def triton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package called triton that notes how it was loaded."""
-    for name in [n for n in sys.modules if n.split(".")[0] == "triton"]:
-        monkeypatch.delitem(sys.modules, name)
+    # Put back by hand: monkeypatch would put the false one back that a test took out.
+    real = forget_triton()
     folder = tmp_path / "triton"
     (folder / "_C").mkdir(parents=True)
     (folder / "__init__.py").write_text("import sys\nflags = sys.getdlopenflags()\n")
     (folder / "_C" / "__init__.py").write_text("")
     (folder / "_C" / "libtriton.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    return folder
+    yield folder
+    forget_triton()
+    sys.modules.update(real)
 
 
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [n for n in sys.modules if n.split(".")[0] == "triton"]:
-        monkeypatch.delitem(sys.modules, name)
+def forget_triton() -> dict[str, ModuleType]:
+    """Take Triton, real or not, out of the imported modules and return it."""
+    names = [name for name in sys.modules if name.split(".")[0] == "triton"]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 @LINUX
-def test_triton_is_bound_to_itself(triton: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_triton_is_bound_to_itself(triton: Path) -> None:
     before = sys.getdlopenflags()
     assert torch_loading.shield_triton()
     module: Any = sys.modules["triton"]
     assert module.flags & os.RTLD_DEEPBIND
     assert sys.getdlopenflags() == before
     assert not torch_loading.shield_triton(), "once is enough"
-    forget(monkeypatch)
 
 
 @LINUX
-def test_broken_triton_is_kept_out(triton: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_triton_is_kept_out(triton: Path) -> None:
     (triton / "_C" / "libtriton.py").write_text("raise ImportError('wrong GLIBC')")
     before = sys.getdlopenflags()
     assert not torch_loading.shield_triton()
@@ -53,7 +56,6 @@ def test_broken_triton_is_kept_out(triton: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ImportError):
         __import__("triton")
     assert sys.getdlopenflags() == before
-    forget(monkeypatch)
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch, triton: Path) -> None:

@@ -41,6 +41,9 @@ class Comparison:
         if result.source in self.viewer.layers:
             result.source.visible = True
         result.layer.visible = denoised
+        if result.residual is not None:
+            # It lies on top of both.
+            result.residual.visible = False
         return denoised
 
     def start_side_by_side(self, result: Result) -> None:
