@@ -41,6 +41,11 @@ def test_train_and_denoise_with_the_weights(
     card = read_card(output)
     assert (card.name, card.channels, card.licence) == ("mine", 1, "mine")
     assert (tmp_path / "mine-run" / "log.csv").exists()
+    shown = command("weights", "info", output)
+    assert shown.exit_code == 0, shown.output
+    assert "model: gaussian" in shown.stdout
+    assert "validation_sigmas: 10, 25, 50" in shown.stdout
+    assert "width" not in shown.stdout
     denoised = command("denoise", scan, "-o", tmp_path / "out.nii", "--weights", output)
     assert denoised.exit_code == 0, denoised.output
 

@@ -206,7 +206,7 @@ class NoisyCropsData(LightningDataModule):
     Parameters
     ----------
     images : list of TrainingImage
-        Clean images.
+        Clean images; let go once they are on the device.
     channels : {1, 3}
         Channels of the network.
     recipe : Recipe
@@ -223,6 +223,7 @@ class NoisyCropsData(LightningDataModule):
         self.crops = NoisyCrops(
             self.images, self.channels, self.recipe, trainer.strategy.root_device
         )
+        self.images = []
         self.size = self.recipe.batch // trainer.world_size
 
     def train_dataloader(self) -> Endless:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -148,16 +149,15 @@ def train(
             return Outcome(before.step, False, folder / BEST)
         notice(f"Going on at step {before.step} of the run in {folder}.")
     module = DenoisingModule(recipe, network, facts)
+    crops = NoisyCropsData(images, channels, recipe)
+    # The crops hold the pixels from here on; a second copy could fill the memory.
+    del images, held
     supervision = Supervision(pairs, None if fast_dev_run else folder, stop, progress, report)
     if not fast_dev_run:
         _make_folder(folder)
     with _quiet():
         trainer = Trainer(
-            accelerator="cuda" if chosen.type == "cuda" else chosen.type,
-            devices=[chosen.index or 0] if chosen.type == "cuda" and processes == 1 else processes,
-            strategy=DDPStrategy(process_group_backend="gloo" if chosen.type == "cpu" else None)
-            if processes > 1
-            else "auto",
+            **_hardware(chosen, processes),
             precision=PRECISIONS[recipe.precision],  # type: ignore[arg-type]
             max_steps=recipe.steps,
             max_epochs=-1,
@@ -171,19 +171,26 @@ def train(
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
-            benchmark=chosen.type == "cuda",
         )
-        trainer.fit(
-            module,
-            NoisyCropsData(images, channels, recipe),
-            ckpt_path=folder / CHECKPOINT if before else None,
-        )
+        trainer.fit(module, crops, ckpt_path=folder / CHECKPOINT if before else None)
     return Outcome(
         step=trainer.global_step,
         stopped=supervision.stopped and module.progress < 1,
         weights=None if fast_dev_run else folder / BEST,
         leader=trainer.is_global_zero,
     )
+
+
+def _hardware(device: torch.device, processes: int) -> dict[str, Any]:
+    """Say in Lightning's words where to train."""
+    several = DDPStrategy(process_group_backend="gloo" if device.type == "cpu" else None)
+    one_gpu = device.type == "cuda" and processes == 1
+    return {
+        "accelerator": device.type,
+        "devices": [device.index or 0] if one_gpu else processes,
+        "strategy": several if processes > 1 else "auto",
+        "benchmark": device.type == "cuda",
+    }
 
 
 def _read(
