@@ -229,6 +229,7 @@ def test_starts_from_weights(pictures: Path, tiny: Recipe, tmp_path: Path) -> No
     assert (tensors["network.head.weight"] - before["head.weight"]).abs().max() < 1e-3
     _, card = load_weights(tmp_path / "run" / BEST)
     assert card.training["recipe"]["learning_rate"] == 1e-4
+    assert card.training["recipe"]["weights"] == "start.safetensors"
     assert card.training["started from"].startswith("start at step 7")
     assert card.licence == "That of start, which training started from: ours"
 

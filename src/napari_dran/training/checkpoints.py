@@ -130,6 +130,9 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
     facts = dict(checkpoint.facts)
     data, licence = facts.pop("data", {}), facts.pop("licence", "not stated")
     sigmas, models = _noise_of(checkpoint.recipe)
+    recipe = dict(checkpoint.recipe)
+    if "weights" in recipe:  # weights are passed on; where they lay is nobody's business
+        recipe["weights"] = Path(recipe["weights"]).name
     values: dict[str, Any] = {
         "sigma_range": sigmas,
         "description": f"Blind denoiser for {kind} images, trained on noise: {', '.join(models)}.",
@@ -138,7 +141,7 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
         "licence": licence,
         "scores": {"validation": dict(checkpoint.scores)},
         "training": {
-            "recipe": dict(checkpoint.recipe),
+            "recipe": recipe,
             "minutes": round(checkpoint.elapsed / 60, 1),
             **facts,
             "torch": torch.__version__,
