@@ -325,7 +325,8 @@ recipe = Recipe(weights="scratch", network={"features": 4, "blocks": 1, "layers"
                 batch=4, steps=4, warmup=1, validate_every=2, validation_side=24, precision="32",
                 validation_sigmas=(25.0,))
 outcome = train(sys.argv[1], recipe, run=sys.argv[2], device="cpu", processes=2)
-print("leader", outcome.leader, outcome.step)
+# In one piece, as both processes write to the same pipe.
+sys.stdout.write(f"leader={outcome.leader} step={outcome.step}\\n")
 """
 
 
@@ -341,7 +342,7 @@ def test_two_processes(pictures: Path, tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1"},
     )
     assert ended.returncode == 0, ended.stderr
-    assert "leader True 4" in ended.stdout
-    assert "leader False 4" in ended.stdout
+    assert "leader=True step=4" in ended.stdout
+    assert "leader=False step=4" in ended.stdout
     assert [int(row["step"]) for row in rows(tmp_path / "run")] == [2, 4]
     assert all(np.isfinite(value.numpy()).all() for value in state(tmp_path / "run").values())
