@@ -51,7 +51,7 @@ def test_summary_tells_shape_spacing_and_noise(
     text = wait_for_look(widget, qtbot)
     assert f"6{TIMES}24{TIMES}20 (z, y, x), float32" in text
     assert f"3{TIMES}0.5{TIMES}0.5 mm" in text
-    assert "/255" in text
+    assert "of 255 grey levels" in text
     # It is all noise, of sigma 100 in a window of some 800.
     assert 80 < float(text.split("<b>")[1].split("</b>")[0]) < 120
 
@@ -293,6 +293,8 @@ def test_flip_and_side_by_side(
     widget.flip.native.click()
     assert (source.visible, layer.visible) == (True, False)
     assert widget.flip.text == "Show denoised"
+    native = widget.flip.native
+    assert native.minimumWidth() > native.fontMetrics().horizontalAdvance(native.text())
     widget.flip.native.click()
     assert layer.visible
     grid = viewer.canvas.grid
@@ -343,6 +345,18 @@ def test_preview_denoises_only_the_slice_in_view(
     assert "scan (preview)" not in viewer.layers
 
 
+def test_preview_of_a_channel_has_the_window_of_that_channel(
+    widget: Any, viewer: ViewerModel, run: Callable[[], Any], ramp: np.ndarray, qtbot: Any
+) -> None:
+    image = np.stack([ramp, 100 * ramp + 3])
+    viewer.add_image(image, name="scan", axis_labels=("c", "z", "y", "x"))
+    viewer.dims.set_point((0, 1), (1, 2))
+    widget.preview.native.click()
+    qtbot.waitUntil(lambda: widget._previewing is None, timeout=5000)
+    preview = viewer.layers["scan (preview)"].data.copy()
+    np.testing.assert_allclose(preview[0, 0], run().data[1, 2], rtol=1e-5)
+
+
 def test_preview_needs_a_plane_of_space(
     widget: Any, viewer: ViewerModel, notifications: list[Any]
 ) -> None:
@@ -370,6 +384,7 @@ def test_second_result_and_selection(
     assert widget.strength.value == 0.75
     viewer.layers.remove(second)
     assert not widget.strength.enabled
+    assert widget.strength.value == 1.0
 
 
 def test_newly_opened_image_is_chosen(widget: Any, viewer: ViewerModel, ramp: np.ndarray) -> None:

@@ -10,7 +10,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_dran.files import read_volume, write_volume
-from napari_dran.plugin.layers import volume_to_layer
+from napari_dran.plugin.layers import METADATA_KEY, volume_to_layer
 from napari_dran.plugin.recipe import Recipe
 from napari_dran.volume import Volume
 
@@ -106,3 +106,27 @@ def test_layer_without_a_file(widget: Any, viewer: ViewerModel, qapp: Any) -> No
     widget.copy_command.native.click()
     assert qapp.clipboard().text().startswith("napari-dran denoise image.nii.gz -o")
     assert "save it as" in widget.status.value
+
+
+def test_layer_that_is_no_longer_what_its_file_holds(
+    widget: Any, viewer: ViewerModel, run: Callable[[], Any], tmp_path: Path, qapp: Any
+) -> None:
+    path = tmp_path / "scan.nii.gz"
+    image = np.random.default_rng(0).normal(500, 100, (3, 16, 12)).astype(np.float32)
+    write_volume(Volume(image, unit="mm"), path)
+    data, arguments, _ = volume_to_layer(read_volume(path))
+    viewer.add_image(data, **arguments)
+    widget.image.value = run()
+    widget.copy_python.native.click()
+    assert "noisy = viewer.layers['scan (denoised)']" in qapp.clipboard().text()
+
+
+def test_one_series_of_a_folder(widget: Any, viewer: ViewerModel, qapp: Any) -> None:
+    with_series = PLAIN.as_python("scan", "/a/series", "2")
+    assert "read_volume('/a/series', series='2')" in with_series
+    from napari.layers._source import layer_source
+
+    with layer_source(path="/a/series"):
+        viewer.add_image(np.zeros((16, 16)), metadata={METADATA_KEY: {"series": "2"}})
+    widget.copy_command.native.click()
+    assert "/a/series_denoised --series=2" in qapp.clipboard().text()

@@ -78,6 +78,26 @@ def test_cancel_takes_effect_within_a_batch(
     assert not progress._all_instances
 
 
+@pytest.mark.parametrize("how", ["button", "activity dock"])
+def test_cancelling_is_said_until_the_batch_is_over(
+    widget: Any, viewer: ViewerModel, slow: Any, long_volume: np.ndarray, qtbot: Any, how: str
+) -> None:
+    start(widget, qtbot)
+    (bar,) = progress._all_instances
+    if how == "button":
+        widget.cancel.native.click()
+        assert widget.status.value == "Cancelling…"
+    else:
+        bar.cancel()
+    # As the next tick does, while the batch goes on.
+    widget._running.progressed.emit(4, 200)
+    assert widget.status.value == "Cancelling…"
+    assert not widget.cancel.enabled
+    wait_for_end(widget, qtbot)
+    assert "Cancelled" in widget.status.value
+    assert viewer.layers.selection.active is viewer.layers["long"]
+
+
 def test_activity_dock_has_a_cancel_button(
     widget: Any, slow: Any, long_volume: np.ndarray, qtbot: Any
 ) -> None:

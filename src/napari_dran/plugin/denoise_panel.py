@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,15 @@ from magicgui.widgets import (
     Widget,
 )
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFrame, QLabel, QLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QLabel,
+    QLayout,
+    QSizePolicy,
+    QWidget,
+)
 
 from ..intensity import CT_PRESETS
 
@@ -25,7 +34,10 @@ AUTO = "auto"
 LOAD = "load"
 CUSTOM = "custom"
 LABELS = ("Image", "Weights", "Window", "From", "Slices", "Device", "Strength", "Compare")
-LABEL_WIDTH = 68
+LABEL_WIDTH = 64
+PADDING = 8
+SHOW_NOISY, SHOW_DENOISED = "Show noisy", "Show denoised"
+MOST_DECIMALS = 12
 LARGEST = 1e9
 """Bounds of the custom window's fields; values of images beyond need another window."""
 
@@ -68,6 +80,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         self.axis = ComboBox(
             name="axis",
             label="Slices",
+            choices=[(f"across {letter}", axis) for axis, letter in enumerate("zyx")],
             tooltip="The axis across which the volume is cut into slices for the network.",
         )
         self.device = ComboBox(
@@ -99,7 +112,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         )
         self.flip = PushButton(
             name="flip",
-            text="Show noisy",
+            text=SHOW_NOISY,
             tooltip="Flip between noisy and denoised at the same view.",
         )
         self.side_by_side = PushButton(
@@ -162,6 +175,14 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         """
         self.image.reset_choices()
 
+    def set_custom(self, low: float, high: float) -> None:
+        """Fill in the custom window, with as many digits as its width asks for."""
+        magnitude = math.ceil(math.log10(high - low))
+        for spin, value in ((self.low, low), (self.high, high)):
+            spin.native.setDecimals(min(max(0, 4 - magnitude), MOST_DECIMALS))
+            spin.step = 10.0 ** (magnitude - 2)
+            spin.value = value
+
     def _fit(self) -> None:
         """Keep the panel narrow, whatever the names of layers and weights."""
         self.native.layout().setContentsMargins(8, 4, 8, 8)
@@ -177,6 +198,12 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         for spin in (self.low, self.high):
             spin.native.setMinimumWidth(70)
             spin.native.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
+            spin.native.setButtonSymbols(QAbstractSpinBox.NoButtons)
+        # Wide enough for either text, so that nothing moves or is cut when it flips.
+        flip = self.flip.native
+        texts = (SHOW_NOISY, SHOW_DENOISED)
+        widest = max(flip.fontMetrics().horizontalAdvance(text) for text in texts)
+        flip.setMinimumWidth(widest + PADDING)
         self.native.setMinimumWidth(270)
 
 

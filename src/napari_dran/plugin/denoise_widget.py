@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
@@ -19,8 +21,9 @@ from ..errors import DranError
 from .denoise_panel import DenoisePanel
 from .docking import ParentWatch
 from .input_section import InputSection
-from .layers import source_path
+from .pending import settle
 from .preview import Preview, contrast_limits
+from .recipe import source_path, source_series
 from .result_section import ResultSection
 from .run import Run
 from .summary import nothing_to_denoise
@@ -51,6 +54,7 @@ class DenoiseWidget(DenoisePanel):
         self._preview_layer: Any = None
         self._started = 0.0
         self._closed = True
+        self.image.changed.connect(self._on_image)
         self.run.changed.connect(self.denoise)
         self.preview.changed.connect(self.preview_slice)
         self.cancel.changed.connect(self.cancel_run)
@@ -110,8 +114,7 @@ class DenoiseWidget(DenoisePanel):
         """Stop after the running batch; nothing of the run is kept."""
         if self._running is not None:
             self._running.cancel()
-            self.cancel.enabled = False
-            self._say("Cancelling…")
+            self._on_progress(0, 0)
 
     def copy_as_python(self) -> None:
         """Put the Python code that does the same on the clipboard."""
@@ -119,8 +122,8 @@ class DenoiseWidget(DenoisePanel):
         if layer is None:
             self._complain(nothing_to_denoise(self._viewer.layers))
             return
-        recipe = self._input.recipe()
-        text = recipe.fixed(contrast_limits(layer)).as_python(layer.name, source_path(layer))
+        recipe = self._input.recipe().fixed(contrast_limits(layer))
+        text = recipe.as_python(layer.name, source_path(layer), source_series(layer))
         QApplication.clipboard().setText(text)
         self._say("Copied as Python.")
 
@@ -131,8 +134,8 @@ class DenoiseWidget(DenoisePanel):
             self._complain(nothing_to_denoise(self._viewer.layers))
             return
         path = source_path(layer)
-        recipe = self._input.recipe()
-        QApplication.clipboard().setText(recipe.fixed(contrast_limits(layer)).as_command(path))
+        recipe = self._input.recipe().fixed(contrast_limits(layer))
+        QApplication.clipboard().setText(recipe.as_command(path, source_series(layer)))
         note = "" if path else " This layer is not from a file: save it as image.nii.gz first."
         self._say(f"Copied as command.{note}")
 
@@ -158,7 +161,15 @@ class DenoiseWidget(DenoisePanel):
         except DranError as error:
             self._complain(str(error))
             return None
+        if settle(layer.data):
+            # An earlier result, whose strength may be changed while this run works on it.
+            volume = replace(volume, data=volume.data.copy())
         return Work(self._engine, volume, self._input.recipe(), contrast_limits(layer))
+
+    def _on_image(self) -> None:
+        if self._running is None and self._previewing is None:
+            # What was said of another image.
+            self._say("")
 
     def _is_busy(self) -> bool:
         if self._running is None and self._previewing is None:
@@ -167,7 +178,12 @@ class DenoiseWidget(DenoisePanel):
         return True
 
     def _on_progress(self, done: int, total: int) -> None:
-        if self._closed:
+        if self._closed or self._running is None:
+            return
+        if self._running.cancelled:
+            # Here, as the Activity dock has a button for it as well.
+            self.cancel.enabled = False
+            self._say("Cancelling…")
             return
         self.progress.max, self.progress.value = total, done
         spent = time.monotonic() - self._started
@@ -182,7 +198,7 @@ class DenoiseWidget(DenoisePanel):
             if run.result.layer in self._viewer.layers:
                 self._results.add(run.result)
             taken = _duration(time.monotonic() - self._started)
-            notes = "".join(f"<br>⚠ {note}" for note in value.notes)
+            notes = "".join(f"<br>⚠ {escape(note, quote=False)}" for note in value.notes)
             weights = value.provenance.weights
             self._say(f"Done in {taken} with {weights}.{notes}")
         elif state == "failed":
@@ -228,14 +244,14 @@ class DenoiseWidget(DenoisePanel):
 
     def _fail(self, error: DranError) -> None:
         """Tell of an error; for one that nobody foresaw, with its traceback."""
-        self._say(f"Failed: {error}")
+        self._say(f"Failed: {escape(str(error), quote=False)}")
         if isinstance(error, WorkerError):
             notification_manager.dispatch(Notification.from_exception(error))
         else:
             show_error(str(error))
 
     def _complain(self, text: str) -> None:
-        self._say(text)
+        self._say(escape(text, quote=False))
         show_warning(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ class InputSection:
         try:
             volume = self.volume()
         except DranError as error:
-            panel.summary.value = str(error)
+            panel.summary.value = _rich(error)
             return
         self._fill_axes(axis_choices(volume, is_anatomical(layer)))
         panel.summary.value = f"{describe(volume)}<br>measuring the noise…"
@@ -197,8 +198,7 @@ class InputSection:
         layer = self.layer
         if value == CUSTOM and layer is not None and self._window_of is not layer:
             # Begin with something sensible for this image instead of 0 to 1.
-            limits = contrast_limits(layer) or (0.0, 255.0)
-            self.panel.low.value, self.panel.high.value = limits
+            self.panel.set_custom(*contrast_limits(layer))
             self._window_of = layer
         self.panel.custom.visible = value == CUSTOM
         self.look_soon()
@@ -221,7 +221,7 @@ class InputSection:
         try:
             volume = self.volume()
         except DranError as error:
-            self.panel.summary.value = str(error)
+            self.panel.summary.value = _rich(error)
             return
         worker = create_worker(
             look_at, self.engine, volume, self.recipe(), contrast_limits(layer), _start_thread=False
@@ -240,11 +240,12 @@ class InputSection:
             with panel.device.changed.blocked():
                 panel.device.choices = list(dict.fromkeys([*devices, device]))
                 panel.device.value = device
-        if isinstance(plan, Failed):
-            noise = str(plan.error)
-        else:
-            noise = describe_noise(plan.sigma, plan.window, plan.card)
+        noise = _rich(plan.error) if isinstance(plan, Failed) else describe_noise(plan)
         panel.summary.value = f"{describe(volume)}<br>{noise}"
+
+
+def _rich(error: DranError) -> str:
+    return escape(str(error), quote=False)
 
 
 def _is_image(layer: Any) -> bool:

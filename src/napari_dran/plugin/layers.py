@@ -184,16 +184,6 @@ def add_history(metadata: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[s
     return {**metadata, METADATA_KEY: kept}
 
 
-def source_path(layer: Any) -> str | None:
-    """Tell which file or folder a layer was read from, if it was."""
-    kept = getattr(layer, "metadata", {}).get(METADATA_KEY, {})
-    source = getattr(kept.get("volume"), "source", None)
-    if source is not None and source.path is not None:
-        return str(source.path)
-    path = getattr(getattr(layer, "source", None), "path", None)
-    return None if path is None else str(path)
-
-
 def is_anatomical(layer: Any) -> bool:
     """Tell whether a layer's z, y and x are known to be those of a patient."""
     volume = getattr(layer, "metadata", {}).get(METADATA_KEY, {}).get("volume")

@@ -60,7 +60,8 @@ class Preview:
             )
         pixels = Volume(volume.data[self.index], "yxs" if volume.rgb else "yx")
         limits = contrast_limits(source)
-        self.work = Work(engine, pixels, replace(recipe, axis=0), limits, whole=volume)
+        recipe = replace(recipe, axis=0)
+        self.work = Work(engine, pixels, recipe, limits, part_of=(volume, self.index))
 
     def compute(self) -> np.ndarray | Failed:
         """Denoise the slice; call it in a worker.
@@ -90,9 +91,10 @@ class Preview:
         return layer
 
 
-def contrast_limits(layer: Any) -> tuple[float, float] | None:
-    """Return a layer's contrast limits; colour layers have none that mean anything."""
+def contrast_limits(layer: Any) -> tuple[float, float]:
+    """Return a layer's contrast limits; colour is always shown over its type's whole range."""
     if layer.rgb:
-        return None
+        whole = np.iinfo(layer.dtype).max if np.issubdtype(layer.dtype, np.integer) else 1
+        return 0.0, float(whole)
     low, high = layer.contrast_limits
     return float(low), float(high)

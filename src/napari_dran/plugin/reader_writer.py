@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .layers import layer_data_to_volume, volume_to_layer
+from .layers import METADATA_KEY, layer_data_to_volume, volume_to_layer
+from .pending import settle
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -51,7 +52,10 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     for one in [path] if isinstance(path, str) else path:
         # A dialog cannot ask which series of a folder is meant: each becomes a layer.
         for series in _series(Path(one)):
-            layers.append(volume_to_layer(read_volume(one, series=series)))
+            layer = volume_to_layer(read_volume(one, series=series))
+            # A copied recipe has to name it.
+            layer[1]["metadata"][METADATA_KEY]["series"] = series
+            layers.append(layer)
     return layers
 
 
@@ -93,5 +97,6 @@ def write_layer(path: str, data: Any, arguments: dict[str, Any]) -> list[str]:
     """
     from ..files import write_volume
 
+    settle(data)
     volume = layer_data_to_volume(data, arguments)
     return [str(write_volume(volume, Path(path), overwrite=True))]

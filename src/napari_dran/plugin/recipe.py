@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .layers import METADATA_KEY
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -33,7 +35,7 @@ class Recipe:
     device: str
     strength: float = 1.0
 
-    def as_python(self, layer: str, path: str | None = None) -> str:
+    def as_python(self, layer: str, path: str | None = None, series: str | None = None) -> str:
         """Write the Python code that does the same.
 
         Parameters
@@ -42,6 +44,8 @@ class Recipe:
             Name of the layer, for an image that did not come from a file.
         path : str, optional
             The file or folder the image came from.
+        series : str, optional
+            Which of the series in that folder.
         """
         arguments = "".join(f", {key}={value!r}" for key, value in self._chosen().items())
         if path is None:
@@ -52,12 +56,12 @@ class Recipe:
             )
         return (
             "from napari_dran import denoise, read_volume, write_volume\n\n"
-            f"noisy = read_volume({path!r})\n"
+            f"noisy = read_volume({path!r}{'' if series is None else f', series={series!r}'})\n"
             f"denoised = denoise(noisy{arguments})\n"
             f"write_volume(denoised, {_output(path)!r})\n"
         )
 
-    def as_command(self, path: str | None = None) -> str:
+    def as_command(self, path: str | None = None, series: str | None = None) -> str:
         """Write the shell command that does the same.
 
         Parameters
@@ -65,9 +69,13 @@ class Recipe:
         path : str, optional
             The file or folder the image came from; a placeholder stands for an
             image that came from none.
+        series : str, optional
+            Which of the series in that folder.
         """
         path = path or "image.nii.gz"
         words = ["napari-dran", "denoise", path, "-o", _output(path)]
+        if series is not None:
+            words.append(f"--series={series}")
         for key, value in self._chosen().items():
             text = ":".join(f"{v:.10g}" for v in value) if key == "window" and isinstance(
                 value, tuple
@@ -89,6 +97,26 @@ class Recipe:
         parameters = inspect.signature(denoise).parameters
         values = {key: getattr(self, key) for key in self.__dataclass_fields__}
         return {key: value for key, value in values.items() if value != parameters[key].default}
+
+
+def source_path(layer: Any) -> str | None:
+    """Tell which file or folder a layer was read from, if it shows what is in there."""
+    kept = getattr(layer, "metadata", {}).get(METADATA_KEY, {})
+    volume = kept.get("volume")
+    if volume is not None and kept.get("history", ()) != volume.history:
+        # Something was done to it since.
+        return None
+    source = getattr(volume, "source", None)
+    if source is not None and source.path is not None:
+        return str(source.path)
+    path = getattr(getattr(layer, "source", None), "path", None)
+    return None if path is None else str(path)
+
+
+def source_series(layer: Any) -> str | None:
+    """Tell which of the series in its DICOM folder a layer shows, if there are several."""
+    series = getattr(layer, "metadata", {}).get(METADATA_KEY, {}).get("series")
+    return None if series is None else str(series)
 
 
 def _output(path: str) -> str:

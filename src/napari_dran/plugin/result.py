@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from ..slices import Index
 from .layers import METADATA_KEY, add_history, layer_look
+from .pending import watch
 from .worker import Begun, Cleaned, blend_parts
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Result:
         self._metadata = look["metadata"]
         self._entry: dict[str, Any] = {}
         self.layer: Image = viewer.add_image(self.clean, **look)
+        watch(self)
 
     def write(self, cleaned: Cleaned) -> bool:
         """Put a slice in its place; returns whether it is in view."""
@@ -75,6 +77,8 @@ class Result:
         from ..denoising import blend
 
         self.strength = strength
+        if self._entry:
+            self.finish(self._entry)
         self._stop_worker()
         if self.image.size <= AT_ONCE:
             self.clean[...] = blend(self.image, self.noise, strength)
@@ -83,6 +87,15 @@ class Result:
             self._stale = True
             self.blend_view()
             self._timer.start()
+
+    def settle(self) -> None:
+        """Blend at once what the last change of strength left for later."""
+        if not self._stale:
+            return
+        self.close()
+        for index, pixels in blend_parts(self.image, self.noise, self.strength):
+            self.clean[index] = pixels
+        self._blended()
 
     def blend_view(self, event: Any = None) -> None:
         """Blend the slice in view, if the last change of strength did not reach it yet."""
@@ -151,8 +164,6 @@ class Result:
     def _blended(self) -> None:
         self._stale = False
         self._worker = None
-        if self._entry:
-            self.finish(self._entry)
         self.refresh()
 
     def _stop_worker(self) -> None:

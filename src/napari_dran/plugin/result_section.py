@@ -7,7 +7,7 @@ from typing import Any
 from napari.utils.notifications import show_info
 
 from .comparison import Comparison
-from .denoise_panel import DenoisePanel
+from .denoise_panel import SHOW_DENOISED, SHOW_NOISY, DenoisePanel
 from .result import Result
 
 
@@ -54,7 +54,10 @@ class ResultSection:
         panel, result = self.panel, self.current
         panel.result.enabled = result is not None
         if result is None:
-            panel.flip.text = "Show noisy"
+            panel.flip.text = SHOW_NOISY
+            with panel.strength.changed.blocked():
+                # The next run would take what nobody can change now.
+                panel.strength.value = 1.0
             return
         with panel.strength.changed.blocked(), panel.residual.changed.blocked():
             panel.strength.value = result.strength
@@ -62,7 +65,7 @@ class ResultSection:
                 panel.residual.value and result is self.results[-1]
             )
         panel.flip.enabled = not self._comparison.side_by_side
-        panel.flip.text = "Show noisy" if result.layer.visible else "Show denoised"
+        panel.flip.text = SHOW_NOISY if result.layer.visible else SHOW_DENOISED
 
     def close(self) -> None:
         """Let go of the viewer, and of the results: their noise takes much memory."""

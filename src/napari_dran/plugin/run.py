@@ -86,6 +86,11 @@ class Run:
         """Stop after the running batch; the unfinished layer is taken away then."""
         self._worker.quit()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether it stops, or has stopped, before its end."""
+        return bool(self._worker.abort_requested)
+
     def _take(self, piece: Begun | Cleaned) -> None:
         if isinstance(piece, Begun):
             self._total = len(piece.plan.indices)
@@ -144,4 +149,6 @@ class Run:
             elif self.result.layer in self.viewer.layers:
                 # Half a denoised scan must not be taken for a whole one.
                 self.viewer.layers.remove(self.result.layer)
+                if not self.viewer.layers.selection and self.source in self.viewer.layers:
+                    self.viewer.layers.selection.active = self.source
         self.ended.emit(state, value)

@@ -41,7 +41,7 @@ def open_flair() -> list[LayerData]:
 
 
 def open_epi() -> list[LayerData]:
-    """4-D EPI brain MR, noisy as measured."""
+    """4-D EPI brain MR (fMRI)."""
     return open_sample("epi")
 
 

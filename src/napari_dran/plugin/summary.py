@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ..volume import Volume
 
 if TYPE_CHECKING:
-    from ..intensity import Window
-    from ..weights import Card
+    from ..denoising import Plan
 
 ANATOMICAL = {"z": "axial", "y": "coronal", "x": "sagittal"}
-GREY_LEVELS = 255
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
@@ -39,35 +37,35 @@ def describe(volume: Volume) -> str:
     lines = [f"{shape} ({', '.join(axes)}){' colour' if volume.rgb else ''}, {volume.dtype}"]
     if volume.unit != "pixel":
         spacing = TIMES.join(f"{s:.3g}" for s in volume.spacing)
-        lines.append(f"{spacing} {volume.unit.replace('um', 'µm')} voxels")
+        parts = "voxels" if volume.spatial_axes == "zyx" else "pixels"
+        lines.append(f"{spacing} {volume.unit.replace('um', 'µm')} {parts}")
     return "<br>".join(lines)
 
 
-def describe_noise(sigma: float, window: Window | None, card: Card | None) -> str:
+def describe_noise(plan: Plan) -> str:
     """Describe the noise level and warn where the weights were not trained for it.
 
     Parameters
     ----------
-    sigma : float
-        Standard deviation in the image's unit.
-    window : Window or None
-        What the network will see; None for a constant image.
-    card : Card or None
-        Of the weights that will be used, if it could be read.
+    plan : Plan
+        What would be done.
     """
-    if window is None:
+    window, levels, card = plan.window, plan.sigma_255, plan.card
+    if window is None or levels is None:
         return "The image is constant: there is no noise to remove."
-    levels = sigma / window.range * GREY_LEVELS
+    several = len(plan.windows) > 1
     text = (
-        f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{sigma:.3g}</b> "
-        f"({levels:.1f}/{GREY_LEVELS} of window)<br>window {window.low:.4g} to {window.high:.4g}"
+        f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{_number(plan.sigma, 3)}</b> "
+        f"({levels:.1f} of 255 grey levels)<br>"
+        f"window{'s' * several} {_number(window.low)} to {_number(window.high)}"
+        f"{', one a channel' * several}"
     )
-    if card is not None and levels > card.sigma_range[1]:
+    if levels > card.sigma_range[1]:
         text += (
             f"<br><span style='color: #e0a030'>⚠ More noise than {card.name} was trained for "
             f"(up to {card.sigma_range[1]:g}): expect some to stay.</span>"
         )
-    elif card is not None and levels < max(card.sigma_range[0], 0.5):
+    elif levels < max(card.sigma_range[0], 0.5):
         text += (
             "<br><span style='color: #e0a030'>⚠ Hardly any noise: "
             "denoising may take away fine detail.</span>"
@@ -91,3 +89,9 @@ def axis_choices(volume: Volume, anatomical: bool) -> list[tuple[str, int]]:
         (f"{ANATOMICAL[letter]} (across {letter})" if anatomical else f"across {letter}", axis)
         for axis, letter in enumerate("zyx")
     ]
+
+
+def _number(value: float, digits: int = 4) -> str:
+    """Write a number shortly, but never a large one as a power of ten."""
+    large = abs(value) >= 10 ** (digits - 1)
+    return f"{value:.0f}" if large and abs(value) < 1e9 else f"{value:.{digits}g}"

@@ -139,8 +139,9 @@ class Work:
         What to do with it.
     contrast_limits : tuple of float, optional
         Of the layer.
-    whole : Volume, optional
-        The image that ``volume`` is a slice of: the window is chosen for it.
+    part_of : (Volume, Index), optional
+        The image that ``volume`` is a slice of, and where: the window is chosen for
+        the image, or for the channel of it that the slice is in.
 
     Attributes
     ----------
@@ -154,7 +155,7 @@ class Work:
     volume: Volume
     recipe: Recipe
     contrast_limits: tuple[float, float] | None = None
-    whole: Volume | None = None
+    part_of: tuple[Volume, Index] | None = None
     steps: Iterator[Step] | None = field(default=None, init=False)
     shown: Event = field(default_factory=Event, init=False)
 
@@ -214,8 +215,9 @@ class Work:
             "window": self.recipe.window,
             "contrast_limits": self.contrast_limits,
         }
-        if self.whole is not None:
-            arguments["window"] = denoiser.plan(self.whole, **arguments).window
+        if self.part_of is not None:
+            whole, index = self.part_of
+            arguments["window"] = denoiser.plan(whole, **arguments).window_of(index)
         if arguments["window"] is None:
             arguments["window"] = self.recipe.window
         return denoiser.plan(self.volume, axis=self.recipe.axis, **arguments)
@@ -254,7 +256,7 @@ def look_at(
     try:
         plan = Work(engine, volume, recipe, contrast_limits).plan()
         # Cached by the plan: measured here and not where the text is made.
-        _ = plan.sigma
+        _ = plan.sigma, plan.sigma_255
     except DranError as error:
         return Failed(error), devices
     except Exception as error:
