@@ -58,7 +58,7 @@ def test_denoising_files_and_command_work_without_napari_and_qt(tmp_path) -> Non
         + f"""
 import numpy as np
 import napari_dran
-from napari_dran.training import data, denoising, evaluation
+from napari_dran.training import checkpoints, data, evaluation, validation
 
 image = np.random.default_rng(0).normal(100, 10, (2, 16, 16)).astype(np.int16)
 path = napari_dran.write_volume(napari_dran.Volume(image), {str(tmp_path / "image.nii.gz")!r})

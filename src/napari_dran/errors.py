@@ -43,3 +43,11 @@ class OutputExistsError(FileWriteError, FileExistsError):
 
 class Cancelled(DranError):
     """The user stopped the work; nothing was written."""
+
+
+class TrainingError(DranError, ValueError):
+    """Training that cannot start, or cannot go on."""
+
+
+class MissingPackageError(DranError, ImportError):
+    """An optional package that is not installed."""

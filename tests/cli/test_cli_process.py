@@ -28,7 +28,7 @@ def test_help_needs_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "loaded: []", result.stderr
-    for name in ("denoise", "info", "weights", "evaluate", "demo"):
+    for name in ("denoise", "info", "weights", "evaluate", "train", "demo"):
         assert name in result.stdout
 
 

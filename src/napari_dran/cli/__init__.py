@@ -12,6 +12,7 @@ from .denoise import denoise
 from .evaluate import evaluate
 from .info import info
 from .shell import Shell
+from .train import train
 from .weights import weights
 
 app = typer.Typer(
@@ -45,6 +46,6 @@ def options(
     """Read the options that stand before a subcommand."""
 
 
-for command in (denoise, info, evaluate, demo):
+for command in (denoise, info, evaluate, train, demo):
     app.command()(command)
 app.add_typer(weights, name="weights")

@@ -71,8 +71,14 @@ def _show_value(title: str, value: Any, indent: int = 0) -> None:
         if value:
             show("  " * indent + title)
         for key, entry in value.items():
-            _show_value(f"{key}:", entry, indent + 1)
+            if entry is not None:
+                _show_value(f"{key}:", entry, indent + 1)
         return
     if isinstance(value, tuple | list):
-        value = " to ".join(f"{entry:g}" for entry in value)
+        if any(isinstance(entry, Mapping) for entry in value):
+            for entry in value:
+                _show_value(title, entry, indent)
+            return
+        numbers = [f"{entry:g}" if isinstance(entry, float) else str(entry) for entry in value]
+        value = (" to " if len(numbers) == 2 else ", ").join(numbers)
     show(f"{'  ' * indent}{title:<{14 if indent == 0 else 0}} {value}")

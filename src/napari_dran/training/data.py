@@ -1,27 +1,37 @@
-"""Training images in memory, and the noisy crops cut from them."""
+"""Training images: reading them from folders, and keeping patients apart."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
-from ..errors import FileReadError, InputError
+from ..errors import DranError, FileReadError, InputError
+from ..files import READABLE_SUFFIXES, read_volume
+from ..files.dicom_series import find, is_dicom_file
+from ..intensity import choose_window, normalise
+from ..slices import sample_evenly, slice_indices
+from ..volume import Volume
+from .recipe import Recipe
 
 MAX_GREY = 255.0
-
-RARE_SHARE = 0.15
-"""Share of crops from images of the other kind: colour for grey networks, and the reverse."""
-
-COARSE_SHARE = 0.3
-SCALES = (2, 3)
-"""Share of crops that are averaged down, and by which factors."""
 MAX_GREY_16 = 65535.0
+
+MANIFEST = "manifest.csv"
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
+
+FLATTEST = 0.02
+"""Slices whose values span less than this are air: nothing is learnt from them."""
+
+TOP = "images"
+"""Modality of images that lie in no folder."""
 
 
 @dataclass(frozen=True)
@@ -31,29 +41,182 @@ class TrainingImage:
     Parameters
     ----------
     name : str
-        Path inside the corpus.
+        Path inside the folder; slices of volumes end in their number.
     modality : str
-        Name of its folder.
+        Name of the first folder on that path.
     pixels : ndarray
-        float32 (channels, height, width) in [0, 1], 1 or 3 channels.
+        float32 or float16 (channels, height, width) in [0, 1], 1 or 3 channels.
+    group : str
+        What must not be split between training and validation: the patient.
     """
 
     name: str
     modality: str
     pixels: np.ndarray
+    group: str = ""
 
 
-def read_corpus(folder: str | Path) -> list[TrainingImage]:
-    """Read ``<folder>/<modality>/*.png`` (8 or 16 bit, grey or RGB), sorted by name.
+@dataclass(frozen=True)
+class _Source:
+    """A file, or one DICOM series, that holds an image."""
+
+    path: Path
+    name: str
+    patient: str = ""
+    series: str | None = None
+
+
+def read_folder(
+    folder: str | Path,
+    recipe: Recipe | None = None,
+    notice: Callable[[str], object] = lambda sentence: None,
+) -> list[TrainingImage]:
+    """Read every image below a folder; volumes become their slices.
+
+    Any format that ``napari-dran denoise`` reads, grey or colour, of any dtype.
+    Slices that are all but constant are left out.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Searched to the bottom; hidden files and folders are left out.
+    recipe : Recipe, optional
+        Says window, slice axis, number of slices, resizing, and what tells
+        patients apart.
+    notice : callable
+        Gets one sentence for each file that cannot be read, which is then skipped.
+
+    Returns
+    -------
+    list of TrainingImage
+        By name.
 
     Raises
     ------
     InputError
-        The folder holds no such image.
-    FileReadError
-        An image is damaged.
+        There is no such folder, or no image in it that can be read.
     """
-    return [read_image(path) for path in corpus_files(folder)]
+    recipe = recipe or Recipe()
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise InputError(f"There is no folder {root}. Name the folder that holds the images.")
+    groups = _manifest_groups(root, recipe.split_by)
+    images, failed = [], 0
+    for source in _sources(root):
+        try:
+            volume = read_volume(source.path, series=source.series)
+            slices = list(cut_slices(volume, recipe))
+        except DranError as error:
+            failed += 1
+            notice(f"Skipped {source.name}: {error}")
+            continue
+        parts = source.name.split("/")
+        inside = "/".join(parts[:-1])
+        group = groups.get(source.name) or (
+            inside if recipe.split_by == "folder" and inside else source.patient or source.name
+        )
+        modality = parts[0] if len(parts) > 1 else TOP
+        for number, pixels in slices:
+            name = source.name if number is None else f"{source.name}[{number}]"
+            images.append(TrainingImage(name, modality, pixels, group))
+    if not images:
+        reason = f", and none of its {failed} images could be used" if failed else ""
+        raise InputError(
+            f"Found no images in {root}{reason}. Expected files named "
+            f"{', '.join(READABLE_SUFFIXES)}, or DICOM files, also in folders of any depth."
+        )
+    return images
+
+
+def cut_slices(volume: Volume, recipe: Recipe) -> Iterator[tuple[int | None, np.ndarray]]:
+    """Yield (number, float16 pixels (channels, height, width)) of a volume's slices.
+
+    The number is None for an image of a single slice.
+    """
+    data = np.asarray(volume.data)
+    plain = recipe.window == "auto" and data.dtype == np.uint8
+    # The alpha of RGBA is no intensity, and must not widen the window.
+    window = choose_window(
+        data[..., :3] if volume.rgb else data,
+        (0.0, MAX_GREY) if plain else "percentile" if recipe.window == "auto" else recipe.window,
+    )
+    if window is None:
+        return
+    axis = recipe.axis if "z" in volume.axes else 0
+    indices = list(enumerate(slice_indices(data.shape, volume.axes, axis)))
+    many = len(indices) > 1
+    for number, index in sample_evenly(indices, recipe.slices or len(indices)):
+        pixels = np.clip(normalise(data[index], window), 0, 1)
+        if pixels.max() - pixels.min() < FLATTEST:
+            continue
+        pixels = pixels.transpose(2, 0, 1) if volume.rgb else pixels[None]
+        if recipe.resize:
+            pixels = _resized(pixels, recipe.resize)
+        yield number if many else None, np.ascontiguousarray(pixels, dtype=np.float16)
+
+
+def split(
+    images: list[TrainingImage], share: float
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Part images into training and validation; no group is in both.
+
+    Of each folder's groups the share with the smallest hash of their name is kept
+    for validation, so a scan that is added hardly moves others to the other side.
+
+    Returns
+    -------
+    training, validation : list of TrainingImage
+        The second is empty if there is a single group, or ``share`` is 0.
+    """
+    folders: dict[str, dict[str, str]] = {}
+    for image in images:
+        digest = hashlib.sha256(image.group.encode()).hexdigest()
+        folders.setdefault(image.modality, {})[image.group] = digest
+    held: set[str] = set()
+    for groups in folders.values():
+        if share > 0 and len(groups) > 1:
+            held.update(sorted(groups, key=groups.__getitem__)[: math.ceil(share * len(groups))])
+    training = [image for image in images if image.group not in held]
+    if not training:
+        return images, []
+    return training, [image for image in images if image.group in held]
+
+
+def choose_kind(
+    images: list[TrainingImage], recipe: Recipe, notice: Callable[[str], object]
+) -> tuple[list[TrainingImage], int]:
+    """Choose the network's channels, and the images it can be trained on.
+
+    Returns
+    -------
+    images : list of TrainingImage
+        Those of the network's kind, and the others if the recipe uses them.
+    channels : {1, 3}
+        Of the network.
+
+    Raises
+    ------
+    InputError
+        Grey and colour images are mixed, and the recipe does not say what to do.
+    """
+    colour = [image for image in images if len(image.pixels) == 3]
+    grey = [image for image in images if len(image.pixels) == 1]
+    channels = recipe.channels if recipe.channels != "auto" else 1 if grey else 3
+    mine, others, kind = (grey, colour, "colour") if channels == 1 else (colour, grey, "grey")
+    if not others or recipe.other_kind == "use":
+        return images, channels
+    if recipe.other_kind == "skip":
+        notice(f"Skipped {len(others)} {kind} images.")
+        return mine, channels
+    raise InputError(
+        f"The folder mixes {len(grey)} grey and {len(colour)} colour images (e.g. {grey[0].name} "
+        f"and {colour[0].name}), and the network has {channels} channel"
+        f"{'s' if channels > 1 else ''}. Choose: other-kind 'skip' leaves the {kind} ones out, "
+        f"'use' shows them now and then; or channels {4 - channels} for a network of that kind."
+        if grey and colour
+        else f"The images are {kind}, e.g. {others[0].name}, and the network has {channels} "
+        f"channel{'s' if channels > 1 else ''}. Choose channels {4 - channels}."
+    )
 
 
 def corpus_files(folder: str | Path) -> list[Path]:
@@ -75,7 +238,7 @@ def corpus_files(folder: str | Path) -> list[Path]:
 
 
 def read_image(path: Path) -> TrainingImage:
-    """Read ``<modality>/<file>.png``.
+    """Read ``<modality>/<file>.png``, 8 or 16 bit, its largest possible value as 1.
 
     Raises
     ------
@@ -99,101 +262,77 @@ def read_image(path: Path) -> TrainingImage:
 
 
 def corpus_sources(folder: str | Path) -> dict[str, str]:
-    """Map each source of a corpus manifest to its licence, for a weights card."""
-    with (Path(folder) / "manifest.csv").open(newline="") as file:
-        return {row["source"]: row["licence"] for row in csv.DictReader(file)}
+    """Map each source of a folder's manifest to its licence, for a weights card.
 
-
-class NoisyCrops:
-    """Random crops with Gaussian noise of random strength, drawn for ever.
-
-    Modalities are drawn with equal probability, so that the large ones do not
-    drown the small. Grey networks see colour images as a random channel mix, half
-    as often; colour networks see colour images, and now and then a grey one three
-    times. Some crops are averaged down, as coarse scans are.
-
-    Parameters
-    ----------
-    images : list of TrainingImage
-        Clean images.
-    channels : {1, 3}
-        Channels of the network.
-    crop : int
-        Side of the crops in pixels.
-    sigma : tuple of float
-        Range of the noise's standard deviation, in grey levels of 255.
-    generator : numpy.random.Generator
-        Source of every random choice.
+    A folder without a manifest is its own source.
     """
+    path = Path(folder) / MANIFEST
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if rows and {"source", "licence"} <= set(rows[0]):
+            return {row["source"]: row["licence"] for row in rows}
+    return {f"folder {Path(folder).resolve().name}": "not stated"}
 
-    def __init__(
-        self,
-        images: list[TrainingImage],
-        channels: int,
-        crop: int,
-        sigma: tuple[float, float],
-        generator: np.random.Generator,
-    ) -> None:
-        self.channels = channels
-        self.crop = crop
-        self.sigma = sigma
-        self.generator = generator
-        self.groups: dict[str, list[np.ndarray]] = {}
-        for image in images:
-            if min(image.pixels.shape[1:]) < crop:
-                raise InputError(
-                    f"{image.name} is {image.pixels.shape[2]} x {image.pixels.shape[1]} pixels, "
-                    f"smaller than the crop of {crop}. Lower the crop or remove the image."
-                )
-            self.groups.setdefault(image.modality, []).append(image.pixels)
-        self.colour = [key for key, group in self.groups.items() if group[0].shape[0] == 3]
-        if channels == 3 and not self.colour:
-            raise InputError("Expected colour images for a network of three channels, got none.")
 
-    def batch(self, size: int) -> tuple[Tensor, Tensor]:
-        """Draw ``size`` crops.
+def _sources(root: Path) -> Iterator[_Source]:
+    """List the files and DICOM series below a folder, by name."""
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(place)
+        paths = [here / name for name in sorted(names) if not name.startswith(".")]
+        dicom = False
+        for path in paths:
+            name = path.name.lower()
+            if name.endswith(READABLE_SUFFIXES) and not name.endswith(DICOM_SUFFIXES):
+                yield _Source(path, path.relative_to(root).as_posix())
+            elif name != "dicomdir" and (name.endswith(DICOM_SUFFIXES) or is_dicom_file(path)):
+                dicom = True
+        if dicom:
+            yield from _series(here, root)
 
-        Returns
-        -------
-        noisy, noise : Tensor
-            float32 (size, channels, crop, crop), in units of [0, 1] images. The
-            noisy crops are not clipped.
-        """
-        rng = self.generator
-        clean = torch.from_numpy(np.stack([self._crop() for _ in range(size)]))
-        sigma = rng.uniform(*self.sigma, size=(size, 1, 1, 1)) / MAX_GREY
-        noise = rng.standard_normal(clean.shape, dtype=np.float32) * sigma.astype(np.float32)
-        noise_t = torch.from_numpy(noise)
-        return clean + noise_t, noise_t
 
-    def _crop(self) -> np.ndarray:
-        rng = self.generator
-        grey = [key for key in self.groups if key not in self.colour]
-        rare, common = (grey, self.colour) if self.channels == 3 else (self.colour, grey)
-        pick_rare = rare and (not common or rng.random() < RARE_SHARE)
-        keys = rare if pick_rare else common
-        group = self.groups[keys[rng.integers(len(keys))]]
-        pixels = group[rng.integers(len(group))]
-        # Coarse scans have structure at the scale of a pixel; the corpus has little of it.
-        scale = int(rng.choice(SCALES)) if rng.random() < COARSE_SHARE else 1
-        scale = min(scale, min(pixels.shape[1:]) // self.crop)
-        size = scale * self.crop
-        y, x = (rng.integers(side - size + 1) for side in pixels.shape[1:])
-        crop = pixels[:, y : y + size, x : x + size]
-        if scale > 1:
-            crop = crop.reshape(-1, self.crop, scale, self.crop, scale).mean(axis=(2, 4))
-        if self.channels == 1 and len(crop) == 3:
-            mix = rng.dirichlet(np.ones(3)).astype(np.float32)
-            crop = np.tensordot(mix, crop, axes=1)[None]
-        elif self.channels == 3 and len(crop) == 1:
-            crop = crop.repeat(3, axis=0)
-        crop = np.rot90(crop, int(rng.integers(4)), axes=(1, 2))
-        if rng.random() < 0.5:
-            crop = crop[:, :, ::-1]
-        if rng.random() < 0.25:
-            # Scans arrive with other windows than the corpus: low contrast, inverted.
-            gain = rng.uniform(0.3, 1.0)
-            crop = crop * np.float32(gain) + np.float32(rng.uniform(0, 1 - gain))
-            if rng.random() < 0.3:
-                crop = 1 - crop
-        return np.ascontiguousarray(crop, dtype=np.float32)
+def _series(folder: Path, root: Path) -> Iterator[_Source]:
+    """List the DICOM series whose files lie in ``folder`` itself."""
+    inside = folder.relative_to(root).as_posix()
+    place = "" if inside == "." else f"{inside}/"
+    found = find(folder)
+    for info, headers in found.series:
+        if any(file.parent == folder for file in info.files):
+            patient = str(headers[0].get("PatientID") or "")
+            group = f"patient {patient}" if patient else ""
+            yield _Source(folder, f"{place}series-{info.number}", group, str(info.number))
+    for path in found.unreadable:
+        if path.parent == folder:
+            # Reading it again gives the sentence to report.
+            yield _Source(path, path.relative_to(root).as_posix())
+
+
+def _manifest_groups(root: Path, split_by: str) -> dict[str, str]:
+    """Map file names to the groups that a manifest gives them."""
+    path = root / MANIFEST
+    if split_by not in ("auto", "manifest"):
+        return {}
+    rows: list[dict[str, str]] = []
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    if rows and {"file", "group"} <= set(rows[0]):
+        return {row["file"]: f"group {row['group']}" for row in rows if row["group"]}
+    if split_by == "manifest":
+        raise InputError(
+            f"Expected {path} with the columns 'file' and 'group' to tell patients apart. "
+            "Write one, or split by folder or file."
+        )
+    return {}
+
+
+def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Bring the shorter side of (channels, height, width) to ``side`` pixels."""
+    from skimage.transform import resize
+
+    height, width = pixels.shape[1:]
+    factor = side / min(height, width)
+    shape = (len(pixels), max(side, round(height * factor)), max(side, round(width * factor)))
+    resized: np.ndarray = resize(pixels, shape, order=1, anti_aliasing=factor < 1)
+    return resized

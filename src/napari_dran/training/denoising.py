@@ -1,251 +1,241 @@
-"""The first trainer: one process, one device, resumable."""
+"""Training a denoiser: one step, the schedules, the average.
+
+The network sees noisy crops and predicts their noise. A running average of its
+weights is what is validated and kept. Needs the extra ``train``.
+"""
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import InputError
+from ..errors import TrainingError
 from ..network.dran import DRAN
-from .data import MAX_GREY, NoisyCrops, TrainingImage, read_corpus
+from .checkpoints import Checkpoint
+from .crops import NoisyCrops
+from .data import TrainingImage
+from .recipe import RATE_FROM_SCRATCH, Recipe, missing_package
 
-CHECKPOINT = "checkpoint.pt"
+try:
+    from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+except ImportError as error:
+    raise missing_package("lightning") from error
 
+CHARBONNIER_EPSILON = 1e-3
+"""Where the Charbonnier loss turns from square to linear, in units of [0, 1] images."""
 
-@dataclass(frozen=True)
-class Recipe:
-    """How to train.
-
-    Parameters
-    ----------
-    channels : {1, 3}
-        Channels of the network.
-    batch, crop : int
-        Crops a step and their side in pixels.
-    sigma : tuple of float
-        Range of the noise's standard deviation in grey levels of 255.
-    learning_rate : float
-        Of Adam; held, then lowered to zero over the last ``cooldown`` of the time.
-    minutes : float
-        Time to train. The schedule follows the clock, not the step count, as the
-        speed of shared machines is not known beforehand.
-    warmup : int
-        Steps over which the learning rate rises from zero.
-    cooldown : float
-        Share of the time over which the learning rate falls.
-    start_temperature : float
-        Temperature of the kernel attention at the start; it falls to 1 over the
-        first ``annealing`` of the time.
-    annealing : float
-        Share of the time over which the temperature falls.
-    averaging : float
-        Decay of the averaged weights, which are the ones kept.
-    seed : int
-        Of every random choice.
-    """
-
-    channels: int = 1
-    batch: int = 8
-    crop: int = 64
-    sigma: tuple[float, float] = (0.0, 50.0)
-    learning_rate: float = 1e-3
-    minutes: float = 60.0
-    warmup: int = 100
-    cooldown: float = 0.4
-    start_temperature: float = 30.0
-    annealing: float = 0.15
-    averaging: float = 0.999
-    seed: int = 0
+SHORTEST_AVERAGE = 10
+CHECK_EVERY = 50
+"""Steps between looks at the loss on devices that would have to wait for it."""
 
 
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
-    """Return the rate at ``step``, ``progress`` in [0, 1] of the time."""
+    """Return the rate at ``step``, ``progress`` in [0, 1] of the run."""
+    peak = recipe.learning_rate or RATE_FROM_SCRATCH
     rise = min(1.0, (step + 1) / max(1, recipe.warmup))
+    length = {"constant": 0.0, "cosine": 1.0, "hold": recipe.cooldown}[recipe.schedule]
     left = max(0.0, 1.0 - progress)
-    fall = 1.0 if left > recipe.cooldown else 0.5 - 0.5 * math.cos(math.pi * left / recipe.cooldown)
-    return recipe.learning_rate * rise * max(fall, 1e-3)
+    fall = 1.0 if left >= length else 0.5 - 0.5 * math.cos(math.pi * left / length)
+    return peak * rise * max(fall, 1e-3)
 
 
-def temperature(recipe: Recipe, progress: float) -> float:
-    """Return the attention's temperature at ``progress`` in [0, 1] of the time."""
+def temperature(recipe: Recipe, start: float, progress: float) -> float:
+    """Return the attention's temperature at ``progress`` in [0, 1] of the run."""
     if progress >= recipe.annealing:
         return 1.0
-    return recipe.start_temperature + (1.0 - recipe.start_temperature) * progress / recipe.annealing
+    return start + (1.0 - start) * progress / recipe.annealing
 
 
 @torch.no_grad()
-def average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move ``averaged`` towards ``model`` by ``1 - decay``, batch statistics included."""
-    for old, new in zip(averaged.state_dict().values(), model.state_dict().values(), strict=True):
+def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move ``averaged`` towards ``network`` by ``1 - decay``, batch statistics included."""
+    for old, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
         if old.is_floating_point():
             old.lerp_(new, 1.0 - decay)
         else:
             old.copy_(new)
 
 
-@torch.no_grad()
-def validate(model: nn.Module, pairs: list[tuple[Tensor, Tensor]]) -> float:
-    """Return the mean PSNR in dB of ``model`` over (noisy, clean) pairs in [0, 1]."""
-    model.eval()
-    scores = []
-    for noisy, clean in pairs:
-        error = (noisy - model(noisy)).clamp(0, 1) - clean
-        scores.append(-10 * math.log10(max(error.square().mean().item(), 1e-10)))
-    return float(np.mean(scores))
+def residual_loss(name: str, predicted: Tensor, noise: Tensor) -> Tensor:
+    """Compare predicted noise with what was added: "l1", "l2" or "charbonnier"."""
+    if name == "l1":
+        return F.l1_loss(predicted, noise)
+    if name == "l2":
+        return F.mse_loss(predicted, noise)
+    return torch.sqrt((predicted - noise).square() + CHARBONNIER_EPSILON**2).mean()
 
 
-def validation_pairs(
-    images: list[TrainingImage], channels: int, sigma: float, each: int = 3, side: int = 160
-) -> list[tuple[Tensor, Tensor]]:
-    """Cut (noisy, clean) centre crops from the first ``each`` images of a modality.
-
-    Raises
-    ------
-    InputError
-        There is no image of that many channels.
-    """
-    rng = np.random.default_rng(1)
-    seen: dict[str, int] = {}
-    pairs = []
-    for image in images:
-        if image.pixels.shape[0] != channels or seen.get(image.modality, 0) >= each:
-            continue
-        seen[image.modality] = seen.get(image.modality, 0) + 1
-        top, left = (max(0, (length - side) // 2) for length in image.pixels.shape[1:])
-        clean = torch.from_numpy(image.pixels[:, top : top + side, left : left + side].copy())[None]
-        noise = rng.standard_normal(clean.shape, dtype=np.float32) * np.float32(sigma / MAX_GREY)
-        pairs.append((clean + torch.from_numpy(noise), clean))
-    if not pairs:
-        kind = "grey" if channels == 1 else "colour"
-        raise InputError(f"Expected {kind} images to validate on, got none.")
-    return pairs
-
-
-def train(
-    recipe: Recipe,
-    train_folder: str | Path,
-    val_folder: str | Path,
-    run_folder: str | Path,
-    device: str = "cpu",
-    initial: dict[str, Tensor] | None = None,
-    save_minutes: float = 4.0,
-    report: Callable[[str], None] = lambda line: None,
-) -> DRAN:
-    """Train DRAN, or go on from the checkpoint in ``run_folder``.
+class DenoisingModule(LightningModule):
+    """A network in training and the running average of its weights.
 
     Parameters
     ----------
     recipe : Recipe
         How to train.
-    train_folder, val_folder : path
-        Folders of ``<modality>/*.png``.
-    run_folder : path
-        Gets ``checkpoint.pt`` and ``log.jsonl``.
-    device : str
-        A torch device.
-    initial : dict, optional
-        Start from these weights where names and shapes agree.
-    save_minutes : float
-        Minutes between validations, each of which also saves.
-    report : callable
-        Gets one line of text per validation.
-
-    Returns
-    -------
-    DRAN
-        The averaged weights, in evaluation mode.
+    network : Module
+        What to train.
+    facts : dict
+        What the card of the weights shall say besides the recipe.
     """
-    run = Path(run_folder)
-    run.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    model = DRAN(recipe.channels).to(device)
-    if initial:
-        own = model.state_dict()
-        fitting = {k: v for k, v in initial.items() if k in own and v.shape == own[k].shape}
-        model.load_state_dict(fitting, strict=False)
-    averaged = deepcopy(model)
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.99))
-    step, elapsed = 0, 0.0
-    if (run / CHECKPOINT).exists():
-        state = torch.load(run / CHECKPOINT, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        averaged.load_state_dict(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, elapsed = state["step"], state["elapsed"]
-        rng = np.random.default_rng([recipe.seed, step])
 
-    crops = NoisyCrops(read_corpus(train_folder), recipe.channels, recipe.crop, recipe.sigma, rng)
-    pairs = [
-        (noisy.to(device), clean.to(device))
-        for noisy, clean in validation_pairs(read_corpus(val_folder), recipe.channels, 25.0)
-    ]
-    half = torch.bfloat16
-    started, last_save = time.monotonic() - elapsed, time.monotonic()
-    losses: list[float] = []
-    while True:
-        elapsed = time.monotonic() - started
-        progress = elapsed / (recipe.minutes * 60)
-        finished = progress >= 1
-        if finished or time.monotonic() - last_save > save_minutes * 60:
-            averaged.set_temperature(model.arguments["temperature"])
-            score = validate(averaged, pairs)
-            row = {
-                "step": step,
-                "minutes": round(elapsed / 60, 2),
-                "loss": float(np.mean(losses)) if losses else None,
-                "psnr25": score,
-                "temperature": model.arguments["temperature"],
-            }
-            with (run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(row) + "\n")
-            report(json.dumps(row))
-            partial = run / (CHECKPOINT + ".partial")
-            torch.save(
-                {
-                    "model": model.state_dict(),
-                    "averaged": averaged.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "step": step,
-                    "elapsed": elapsed,
-                    "recipe": asdict(recipe),
-                    "arguments": averaged.arguments,
-                    "psnr25": score,
-                },
-                partial,
-            )
-            partial.replace(run / CHECKPOINT)
-            losses, last_save = [], time.monotonic()
-        if finished:
-            return averaged.eval()
+    def __init__(self, recipe: Recipe, network: nn.Module, facts: dict[str, Any]) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.network = network
+        self.averaged = deepcopy(network).requires_grad_(False)
+        self.facts = facts
+        self.elapsed = 0.0
+        self.best = -math.inf
+        self.scores: dict[str, Any] = {}
+        self.losses: list[Tensor] = []
+        self._start_temperature = float(self._arguments().get("temperature", 1.0))
+        self._last_tick: float | None = None
 
-        model.train()
-        model.set_temperature(temperature(recipe, progress))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step, progress)
-        noisy, noise = (tensor.to(device) for tensor in crops.batch(recipe.batch))
-        with torch.autocast(torch.device(device).type, half):
-            predicted = model(noisy)
-        loss = F.l1_loss(predicted.float(), noise)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"The loss became {loss.item()} at step {step}. The last good weights are in "
-                f"{run / CHECKPOINT}. Lower the learning rate (now {recipe.learning_rate})."
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, by steps or by the clock, whichever is further."""
+        by_clock = self.elapsed / (60 * self.recipe.minutes) if self.recipe.minutes else 0.0
+        return min(1.0, max(self.global_step / self.recipe.steps, by_clock))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return Adam on the network's parameters."""
+        rate = self.recipe.learning_rate or RATE_FROM_SCRATCH
+        return torch.optim.Adam(self.network.parameters(), lr=rate, betas=self.recipe.betas)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set learning rate and temperature for this step."""
+        step, progress = self.global_step, self.progress
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = learning_rate(self.recipe, step, progress)
+        for network in (self.network, self.averaged):
+            if isinstance(network, DRAN):
+                network.set_temperature(temperature(self.recipe, self._start_temperature, progress))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Predict the noise of a batch of noisy crops, and say how wrong it is."""
+        noisy, noise = batch
+        loss = residual_loss(self.recipe.loss, self.network(noisy).float(), noise)
+        # Looking at a value waits for a GPU to finish, so it is done now and then.
+        if loss.device.type == "cpu" or self.global_step % CHECK_EVERY == 0:
+            self.check_finite(loss.detach())
+        self.losses.append(loss.detach())
+        return loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Update the weights, then their average."""
+        super().optimizer_step(*args, **kwargs)
+        step = self.global_step + 1
+        # The average is short at first, or it would remember the random start.
+        decay = min(self.recipe.averaging, (1 + step) / (SHORTEST_AVERAGE + step))
+        average(self.averaged, self.network, decay)
+
+    def check_finite(self, value: Tensor) -> None:
+        """Raise TrainingError if ``value`` is NaN or infinite in any process."""
+        mean = self.trainer.strategy.reduce(value, reduce_op="mean")
+        if not math.isfinite(float(mean)):
+            rate = learning_rate(self.recipe, self.global_step, self.progress)
+            raise TrainingError(
+                f"The loss became {float(mean)} at step {self.global_step}. The last good weights "
+                "are those of the last validation, if there was one, in the run's folder. Lower "
+                f"the learning rate (now {rate:.2g}), use precision '32' (now "
+                f"'{self.recipe.precision}'), or check the images for extreme values."
             )
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        losses.append(loss.item())
-        step += 1
-        average(averaged, model, min(recipe.averaging, (1 + step) / (10 + step)))
+
+    def tick(self) -> None:
+        """Count the time since the last call."""
+        now = time.monotonic()
+        if self._last_tick is not None:
+            self.elapsed += now - self._last_tick
+        self._last_tick = now
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Return the averaged weights and what is known of them."""
+        return Checkpoint(
+            architecture=self.recipe.architecture,
+            arguments=self._arguments(),
+            weights=self.averaged.state_dict(),
+            step=self.global_step,
+            elapsed=self.elapsed,
+            recipe=self.recipe.as_dict(),
+            scores=self.scores,
+            facts=self.facts,
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what makes weights of it, and what Lightning does not know."""
+        now = self.as_checkpoint()
+        checkpoint["napari-dran"] = {
+            key: getattr(now, key) for key in Checkpoint.__dataclass_fields__ if key != "weights"
+        }
+        checkpoint["napari-dran-run"] = {
+            "best": self.best,
+            "start_temperature": self._start_temperature,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.elapsed = checkpoint["napari-dran"]["elapsed"]
+        self.scores = checkpoint["napari-dran"]["scores"]
+        self.best = checkpoint["napari-dran-run"]["best"]
+        self._start_temperature = checkpoint["napari-dran-run"]["start_temperature"]
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = dict(self.averaged.arguments)  # type: ignore[arg-type]
+        return arguments
+
+
+class Endless:
+    """A loader of nothing: batches are made on the device, see :class:`NoisyCropsData`."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield for ever."""
+        while True:
+            yield torch.empty(0)
+
+
+class NoisyCropsData(LightningDataModule):
+    """Makes the batch of each step on the device.
+
+    Parameters
+    ----------
+    images : list of TrainingImage
+        Clean images; let go once they are on the device.
+    channels : {1, 3}
+        Channels of the network.
+    recipe : Recipe
+        Says which crops and which noise.
+    """
+
+    def __init__(self, images: list[TrainingImage], channels: int, recipe: Recipe) -> None:
+        super().__init__()
+        self.images, self.channels, self.recipe = images, channels, recipe
+
+    def setup(self, stage: str) -> None:
+        """Bring the images to the device."""
+        trainer = self._trainer
+        self.crops = NoisyCrops(
+            self.images, self.channels, self.recipe, trainer.strategy.root_device
+        )
+        self.images = []
+        self.size = self.recipe.batch // trainer.world_size
+
+    def train_dataloader(self) -> Endless:
+        """Return a loader that only keeps Lightning going."""
+        return Endless()
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Make the batch of this step."""
+        trainer = self._trainer
+        return self.crops.batch(self.size, trainer.global_step, trainer.global_rank)
+
+    @property
+    def _trainer(self) -> Trainer:
+        trainer: Trainer = self.trainer  # type: ignore[assignment]
+        return trainer

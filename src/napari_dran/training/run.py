@@ -1,0 +1,298 @@
+"""A run: from a folder of images to weights. Needs the extra ``train``."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..denoising.devices import choose_device
+from ..errors import FileWriteError, InputError, TrainingError
+from .checkpoints import Checkpoint, read_checkpoint, start_network
+from .data import TrainingImage, choose_kind, corpus_sources, read_folder, split
+from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
+from .validation import Report, validation_pairs
+
+try:
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.loggers import TensorBoardLogger
+    from lightning.pytorch.strategies import DDPStrategy
+except ImportError as error:
+    raise missing_package("lightning") from error
+
+from .denoising import DenoisingModule, NoisyCropsData
+from .supervision import BEST, CHECKPOINT, AtomicCheckpoints, Supervision
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+# What may change when a run goes on; anything else would make it another run.
+_MAY_CHANGE = ("steps", "minutes", "validate_every", "validation_images", "validation_side",
+               "validation_sigmas", "validation_share")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Parameters
+    ----------
+    step : int
+        Optimiser steps done.
+    stopped : bool
+        The user ended it early; it can go on.
+    weights : Path or None
+        The best weights by validation, a .safetensors file with its card; None for
+        a fast development run.
+    leader : bool
+        Whether this is the process, of several, that writes and speaks.
+    """
+
+    step: int
+    stopped: bool
+    weights: Path | None
+    leader: bool = True
+
+
+def train(
+    data: str | Path,
+    recipe: Recipe | None = None,
+    *,
+    run: str | Path,
+    validation: str | Path | None = None,
+    device: str = "auto",
+    processes: int = 1,
+    fast_dev_run: bool = False,
+    tensorboard: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+    report: Callable[[Report], object] = lambda found: None,
+    notice: Callable[[str], object] = lambda sentence: None,
+) -> Outcome:
+    """Train a denoiser on a folder of images, or go on with a run that was stopped.
+
+    Parameters
+    ----------
+    data : path
+        Folder of clean images, see :func:`~napari_dran.training.data.read_folder`.
+    recipe : Recipe, optional
+        How to train.
+    run : path
+        Folder of the run, made if missing: gets ``checkpoint.ckpt``, ``log.csv``
+        and ``best.safetensors``. If it holds a checkpoint, training goes on from
+        there, exactly as if it had never stopped; if that one is finished, nothing
+        is done.
+    validation : path, optional
+        Folder to validate on; by default a share of ``data``, split by patient.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1" or "mps".
+    processes : int
+        Number of GPUs, or of processes on the CPU.
+    fast_dev_run : bool
+        Two steps and a validation, to see whether everything works; writes nothing.
+    tensorboard : bool
+        Also log for TensorBoard, which must be installed.
+    stop : callable
+        Asked after each step; True validates, saves and ends.
+    progress : callable
+        Gets steps done and in all.
+    report : callable
+        Gets a :class:`~napari_dran.training.validation.Report` for each validation.
+    notice : callable
+        Gets sentences for people.
+
+    Returns
+    -------
+    Outcome
+        How it ended, and where the weights are.
+
+    Raises
+    ------
+    InputError
+        Images or recipe cannot be used.
+    WeightsError
+        What to start from cannot be used.
+    TrainingError
+        The loss is no longer a number, or the run's folder holds another run.
+    FileWriteError
+        A checkpoint could not be written; the previous one is whole.
+    """
+    recipe, folder = recipe or Recipe(), Path(run).expanduser()
+    chosen = choose_device(device)
+    if recipe.batch % processes:
+        raise InputError(
+            f"A batch of {recipe.batch} cannot be shared by {processes} processes. Choose a "
+            f"multiple of {processes}."
+        )
+    images, held, channels = _read(data, validation, recipe, notice)
+    network, start = start_network(recipe, channels, notice)
+    recipe = _resolved(recipe, channels, chosen)
+    pairs = validation_pairs(held, channels, recipe)
+    if fast_dev_run:
+        recipe, pairs = replace(recipe, steps=2), pairs[: len(recipe.validation_sigmas)]
+    facts = {
+        **start,
+        "images": len(images),
+        "device": _device_name(chosen),
+        "processes": processes,
+        "data": corpus_sources(data),
+    }
+    before = None if fast_dev_run else _begun(folder, recipe, len(images), notice)
+    if before is not None:
+        if _is_finished(before, recipe):
+            notice(f"The run in {folder} is finished, at step {before.step}.")
+            return Outcome(before.step, False, folder / BEST)
+        notice(f"Going on at step {before.step} of the run in {folder}.")
+    module = DenoisingModule(recipe, network, facts)
+    crops = NoisyCropsData(images, channels, recipe)
+    # The crops hold the pixels from here on; a second copy could fill the memory.
+    del images, held
+    supervision = Supervision(pairs, None if fast_dev_run else folder, stop, progress, report)
+    if not fast_dev_run:
+        _make_folder(folder)
+    with _quiet():
+        trainer = Trainer(
+            **_hardware(chosen, processes),
+            precision=PRECISIONS[recipe.precision],  # type: ignore[arg-type]
+            max_steps=recipe.steps,
+            max_epochs=-1,
+            gradient_clip_val=recipe.clip or None,
+            fast_dev_run=2 if fast_dev_run else False,
+            callbacks=[supervision],
+            plugins=[AtomicCheckpoints()],
+            logger=_tensorboard(folder) if tensorboard and not fast_dev_run else False,
+            default_root_dir=folder,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(module, crops, ckpt_path=folder / CHECKPOINT if before else None)
+    return Outcome(
+        step=trainer.global_step,
+        stopped=supervision.stopped and module.progress < 1,
+        weights=None if fast_dev_run else folder / BEST,
+        leader=trainer.is_global_zero,
+    )
+
+
+def _hardware(device: torch.device, processes: int) -> dict[str, Any]:
+    """Say in Lightning's words where to train."""
+    several = DDPStrategy(process_group_backend="gloo" if device.type == "cpu" else None)
+    one_gpu = device.type == "cuda" and processes == 1
+    return {
+        "accelerator": device.type,
+        "devices": [device.index or 0] if one_gpu else processes,
+        "strategy": several if processes > 1 else "auto",
+        "benchmark": device.type == "cuda",
+    }
+
+
+def _read(
+    data: str | Path, validation: str | Path | None, recipe: Recipe, notice: Callable[[str], object]
+) -> tuple[list[TrainingImage], list[TrainingImage], int]:
+    """Read the images to train on and to validate on, and tell the channels."""
+    images, channels = choose_kind(read_folder(data, recipe, notice), recipe, notice)
+    if validation is not None:
+        return images, read_folder(validation, recipe, notice), channels
+    training, held = split(images, recipe.validation_share)
+    if not any(len(image.pixels) == channels for image in held):
+        notice("Too few images to keep some for validation: the scores are of training images.")
+        return images, images, channels
+    names = {image.group for image in held}
+    notice(f"Training on {len(training)} images, validating on {len(held)} ({len(names)} groups).")
+    return training, held, channels
+
+
+def _resolved(recipe: Recipe, channels: int, device: torch.device) -> Recipe:
+    """Fill in what the recipe leaves to the data and the device."""
+    rate = RATE_FROM_SCRATCH if recipe.weights == SCRATCH else RATE_FROM_WEIGHTS
+    precision = recipe.precision
+    if precision == "auto":
+        precision = "bf16" if _fast_bfloat16(device) else "32"
+    if precision == "fp16" and device.type != "cuda":
+        raise InputError(f"Precision 'fp16' needs a CUDA device, this is {device}. Use 'bf16'.")
+    return replace(
+        recipe,
+        channels=1 if channels == 1 else 3,
+        learning_rate=recipe.learning_rate or rate,
+        precision=precision,
+    )
+
+
+def _fast_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Without instructions for it, bfloat16 is slower than float32.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and bool(supported())
+
+
+def _begun(
+    folder: Path, recipe: Recipe, images: int, notice: Callable[[str], object]
+) -> Checkpoint | None:
+    """Return the checkpoint to go on from, if the folder holds one of this recipe."""
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    before = read_checkpoint(path)
+    now = recipe.as_dict()
+    changed = [
+        f"{key} was {before.recipe.get(key)}, is {now[key]}"
+        for key in now
+        if key not in _MAY_CHANGE and before.recipe.get(key) != now[key]
+    ]
+    if changed:
+        raise TrainingError(
+            f"The folder {folder} holds a run with another recipe: {'; '.join(changed[:3])}. "
+            "Use the same recipe to go on with it, or another folder for a new run."
+        )
+    if before.facts.get("images") != images:
+        notice(f"The run began with {before.facts.get('images')} images and goes on with {images}.")
+    return before
+
+
+def _is_finished(before: Checkpoint, recipe: Recipe) -> bool:
+    return before.step >= recipe.steps or 0 < 60 * recipe.minutes <= before.elapsed
+
+
+def _make_folder(run: Path) -> None:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileWriteError(
+            f"Could not make the run's folder {run}: {error.strerror}. Choose another place."
+        ) from error
+
+
+def _tensorboard(folder: Path) -> TensorBoardLogger:
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise missing_package("tensorboard") from error
+    return TensorBoardLogger(folder, name="", version="tensorboard")
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what Lightning tells its own users, and torch about Lightning."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\b")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,211 @@
+"""Validation while training: scores, best weights, the log, and the checkpoint."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..files.atomic import writing
+from ..metrics import psnr, ssim
+from .crops import check_sizes
+from .data import TrainingImage
+from .noise_models import add_noise
+from .recipe import Recipe
+
+LOG = "log.csv"
+PANELS = 4
+"""Images that TensorBoard shows."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One image to validate on, (1, C, H, W) in [0, 1], and its noisy version."""
+
+    name: str
+    sigma: float
+    noisy: Tensor
+    clean: Tensor
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation found.
+
+    Parameters
+    ----------
+    step : int
+        Optimiser steps done.
+    minutes : float
+        Minutes of training.
+    loss : float
+        Mean over the steps since the last validation.
+    learning_rate, temperature : float
+        At this step.
+    psnr, ssim : mapping
+        Sigma in grey levels of 255 -> mean over the images; PSNR in dB.
+    best : bool
+        Whether the mean PSNR is the best so far.
+    panel : ndarray
+        float32 (height, 3 x width[, 3]) in [0, 1]: one image noisy, denoised, clean.
+    """
+
+    step: int
+    minutes: float
+    loss: float
+    learning_rate: float
+    temperature: float
+    psnr: Mapping[float, float]
+    ssim: Mapping[float, float]
+    best: bool
+    panel: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """Mean PSNR over the noise levels, in dB."""
+        return float(np.mean(list(self.psnr.values())))
+
+    def row(self) -> dict[str, float]:
+        """Return the numbers, one column each, for tables and loggers."""
+        return {
+            "step": self.step,
+            "minutes": round(self.minutes, 3),
+            "loss": self.loss,
+            "learning_rate": self.learning_rate,
+            "temperature": self.temperature,
+            **{f"psnr_{sigma:g}": value for sigma, value in self.psnr.items()},
+            **{f"ssim_{sigma:g}": value for sigma, value in self.ssim.items()},
+        }
+
+
+def validation_pairs(images: list[TrainingImage], channels: int, recipe: Recipe) -> list[Pair]:
+    """Cut centre crops of a few images a folder and add noise, always the same.
+
+    The noise is the recipe's mixture, at fixed strengths.
+
+    Raises
+    ------
+    InputError
+        There is no image of that many channels, or one is smaller than a crop.
+    """
+    mine = [image for image in images if len(image.pixels) == channels]
+    if not mine:
+        kind = "grey" if channels == 1 else "colour"
+        raise InputError(f"Expected {kind} images to validate on, got none.")
+    check_sizes(mine, recipe.crop)
+    folders: dict[str, list[TrainingImage]] = {}
+    for image in mine:
+        folders.setdefault(image.modality, []).append(image)
+    pairs = []
+    for members in folders.values():
+        # Spread over the folder, as neighbours may be slices of one volume.
+        count = min(recipe.validation_images, len(members))
+        for image in (members[int((i + 0.5) * len(members) / count)] for i in range(count)):
+            side = recipe.validation_side
+            top, left = (max(0, (length - side) // 2) for length in image.pixels.shape[1:])
+            crop = image.pixels[:, top : top + side, left : left + side].astype(np.float32)
+            clean = torch.from_numpy(crop)[None]
+            for sigma in recipe.validation_sigmas:
+                digest = hashlib.sha256(f"{image.name} {sigma:g}".encode()).digest()
+                generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
+                noisy = add_noise(clean, recipe.noise, generator, sigma)
+                pairs.append(Pair(image.name, sigma, noisy, clean))
+    return pairs
+
+
+@torch.inference_mode()
+def denoise_pairs(network: nn.Module, pairs: list[Pair], device: torch.device) -> list[np.ndarray]:
+    """Denoise each pair's noisy image: float32 (C, H, W), clipped to [0, 1]."""
+    was_training = network.training
+    network.eval()
+    outputs = []
+    for pair in pairs:
+        noisy = pair.noisy.to(device)
+        outputs.append((noisy - network(noisy).float()).clamp(0, 1)[0].cpu().numpy())
+    network.train(was_training)
+    return outputs
+
+
+def score_pairs(
+    pairs: list[Pair], outputs: list[np.ndarray]
+) -> tuple[dict[float, float], dict[float, float]]:
+    """Return the mean PSNR in dB and the mean SSIM, each by sigma."""
+    scores: dict[float, list[tuple[float, float]]] = {}
+    for pair, output in zip(pairs, outputs, strict=True):
+        clean, clean_output = _picture(pair.clean[0].numpy()), _picture(output)
+        # Equal images have no finite PSNR; 100 dB is far beyond what shows.
+        value = min(psnr(clean, clean_output), 100.0)
+        scores.setdefault(pair.sigma, []).append(
+            (value, ssim(clean, clean_output, colour=clean.ndim == 3))
+        )
+    means = {sigma: np.mean(values, axis=0) for sigma, values in scores.items()}
+    return {s: float(m[0]) for s, m in means.items()}, {s: float(m[1]) for s, m in means.items()}
+
+
+def panel(pair: Pair, output: np.ndarray) -> np.ndarray:
+    """Lay an image side by side noisy, denoised and clean."""
+    three = [pair.noisy[0].clamp(0, 1).numpy(), output, pair.clean[0].numpy()]
+    return np.concatenate([_picture(image) for image in three], axis=1)
+
+
+class Log:
+    """The table of a run, one row a validation, which a resumed run goes on with.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file.
+    step : int
+        The run goes on from here; later rows are of a future that did not happen.
+    """
+
+    def __init__(self, path: Path, step: int = 0) -> None:
+        self.path = path
+        self._rows: list[dict[str, Any]] = []
+        if step and path.is_file():
+            with path.open(newline="") as file:
+                self._rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Append a row; the file is whole at any time."""
+        self._rows.append(dict(row))
+        columns = list(dict.fromkeys(key for row in self._rows for key in row))
+        with writing(self.path, overwrite=True) as temporary, temporary.open("w", newline="") as f:
+            table = csv.DictWriter(f, columns, lineterminator="\n")
+            table.writeheader()
+            table.writerows(self._rows)
+
+
+def middle(sigmas: tuple[float, ...]) -> float:
+    """Return the noise level that panels show."""
+    return sorted(sigmas)[len(sigmas) // 2]
+
+
+def tensorboard_panels(
+    experiment: Any, pairs: list[Pair], outputs: list[np.ndarray], step: int, sigma: float
+) -> None:
+    """Show the first images of a noise level to TensorBoard."""
+    shown = [(p, o) for p, o in zip(pairs, outputs, strict=True) if p.sigma == sigma][:PANELS]
+    for pair, output in shown:
+        formats = "HW" if output.shape[0] == 1 else "HWC"
+        name = f"noisy, denoised, clean/{pair.name}"
+        experiment.add_image(name, panel(pair, output), step, dataformats=formats)
+
+
+def all_finite(values: Mapping[float, float]) -> bool:
+    """Whether every score is a number."""
+    return all(math.isfinite(value) for value in values.values())
+
+
+def _picture(image: np.ndarray) -> np.ndarray:
+    """Bring (C, H, W) to (H, W) or (H, W, 3)."""
+    return image[0] if len(image) == 1 else image.transpose(1, 2, 0)
