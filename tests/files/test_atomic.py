@@ -60,9 +60,19 @@ def test_full_disk_that_a_library_does_not_name(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic, "_free", lambda path: 0)
     with pytest.raises(FileWriteError, match="disk is full"), writing(tmp_path / "a"):
         raise RuntimeError("error 17")
+    with pytest.raises(FileWriteError, match="disk is full"), writing(tmp_path / "a", size=9):
+        raise OSError("811008 requested and 102288 written")  # as NumPy does for tifffile
     monkeypatch.setattr(atomic, "_free", lambda path: 10**9)
-    with pytest.raises(FileWriteError, match="error 17"), writing(tmp_path / "a"):
+    with pytest.raises(FileWriteError, match=r"a: error 17\.$"), writing(tmp_path / "a"):
         raise RuntimeError("first line\nerror 17")
+    with pytest.raises(FileWriteError, match=r"a: seek failed\.$"), writing(tmp_path / "a"):
+        raise OSError("seek failed")
+
+
+def test_full_disk_that_pydicom_wraps(tmp_path):
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileWriteError, match="disk is full"), writing(tmp_path / "a"):
+        raise OSError("With tag (7fe0,0010): no space") from full
 
 
 def test_failure_half_way(tmp_path):

@@ -12,8 +12,8 @@ from pathlib import Path
 from ..errors import DranError, FileWriteError, OutputExistsError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-# Below this, an exception without a reason is taken for a full disk: SimpleITK and
-# tifffile do not always pass on the operating system's word.
+# With less free than this, or than is needed, an exception without a reason is taken for
+# a full disk: SimpleITK and tifffile do not always pass on the operating system's word.
 _NEARLY_NOTHING = 1 << 16
 
 
@@ -64,12 +64,8 @@ def writing(
         _move(scratch, path, overwrite)
     except DranError:
         raise
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise _explain(error, path, size) from error
-    except RuntimeError as error:
-        if _free(path) < _NEARLY_NOTHING:
-            raise _explain(OSError(errno.ENOSPC, "disk full"), path, size) from error
-        raise FileWriteError(f"Could not write {path}: {_sentence(error)}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -160,19 +156,31 @@ def _sentence(error: BaseException) -> str:
     return lines[-1].strip() if lines else type(error).__name__
 
 
-def _explain(error: OSError, path: Path, size: int | None) -> FileWriteError:
-    if error.errno in _DISK_FULL:
+def _errno(error: BaseException | None) -> int | None:
+    """Return the operating system's number for an error, or for the one it was made of."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _explain(error: OSError | RuntimeError, path: Path, size: int | None) -> FileWriteError:
+    number = _errno(error)
+    full = number is None and _free(path) < max(size or 0, _NEARLY_NOTHING)
+    if number in _DISK_FULL or full:
         needed = f"about {_bytes(size)} are needed, " if size else ""
         return FileWriteError(
             f"Could not write {path}: the disk is full ({needed}{_bytes(_free(path))} are free). "
             "Free some space, or choose another disk."
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return FileWriteError(
             f"Could not write {path}: no permission to write in {path.parent}. "
             "Choose another folder."
         )
-    return FileWriteError(f"Could not write {path}: {error.strerror or _sentence(error)}.")
+    reason = getattr(error, "strerror", None) or _sentence(error).rstrip(".")
+    return FileWriteError(f"Could not write {path}: {reason}.")
 
 
 def _bytes(number: int) -> str:

@@ -42,7 +42,9 @@ def reading(path: Path, format_name: str) -> Iterator[None]:
         raise FileReadError(f"Could not read {path}: no permission to open it.") from error
     except Exception as error:
         # Parsers raise whatever they trip over: EOFError, zlib.error, struct.error, KeyError...
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        # nibabel ends with a guess of its own, which would hide the reason.
+        text = str(error).replace("- could the file be damaged?", "")
+        lines = text.strip().splitlines() or [type(error).__name__]
         reason = _PREFIX.sub("", lines[-1].strip()).rstrip(".")
         if "No such file" in reason and path.exists():
             reason = "its data are incomplete, or in a second file that is missing"
