@@ -99,6 +99,17 @@ def test_constant_but_for_nan_has_no_window() -> None:
     assert choose_window(np.array([[np.nan, 3.0], [3.0, np.inf]])) is None
 
 
+def test_nothing_at_all() -> None:
+    with pytest.raises(InputError, match="no finite value"):
+        choose_window(np.array([]), "full")
+
+
+def test_bounds_beyond_the_range_of_the_dtype() -> None:
+    image = np.array([-np.inf, -60000, 0, 60000, np.inf, np.nan], np.float16)
+    assert Window(-1e6, 1e6).contains(image[1:4]).all()
+    assert not Window(1e5, 1e6).contains(image[1:4]).any()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nothing_finite(value: float) -> None:
     with pytest.raises(InputError, match="no finite value"):

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from napari_dran.errors import InputError
-from napari_dran.noise import add_gaussian, add_uniform, estimate_sigma
+from napari_dran.noise import add_gaussian, add_uniform, constant_areas, estimate_sigma
+from napari_dran.volume import Volume
 
 
 def test_added_gaussian_noise_has_the_sigma_asked_for() -> None:
@@ -85,6 +86,43 @@ def test_colour_and_axes() -> None:
     )
     with pytest.raises(InputError, match="no slice axis 3"):
         estimate_sigma(np.zeros((4, 8, 8)), axis=3)
+
+
+def test_volumes_lists_and_what_is_no_image() -> None:
+    image = np.random.default_rng(0).normal(0, 5, (32, 3, 32))
+    sigma = estimate_sigma(image, axis="y")
+    assert (
+        estimate_sigma(Volume(image), axis="y") == estimate_sigma(image.tolist(), axis=1) == sigma
+    )
+    with pytest.raises(InputError, match="magnitude"):
+        estimate_sigma(image * 1j)
+
+
+def test_constant_areas_are_blocks_and_what_hangs_on_them() -> None:
+    image = np.random.default_rng(0).permutation(40 * 50).reshape(40, 50)
+    assert not constant_areas(image).any()
+    image[3:12, 20:29] = 7
+    expected = np.zeros(image.shape, bool)
+    expected[3:12, 20:29] = True
+    assert np.array_equal(constant_areas(image), expected)
+    # The ragged edge of a mask belongs to it, an equal value elsewhere does not.
+    image[12, 24:27], image[13, 26], image[30, 30] = 7, 7, 7
+    expected[12, 24:27], expected[13, 26] = True, True
+    assert np.array_equal(constant_areas(image), expected)
+    assert np.array_equal(constant_areas(image.T), expected.T)
+    image[5, 22] = 8
+    assert not constant_areas(image).any()
+    assert not constant_areas(np.zeros((8, 100))).any()
+    assert constant_areas(np.zeros((9, 100))).all()
+
+
+def test_constant_areas_of_colour_are_constant_in_all_samples() -> None:
+    image = np.random.default_rng(0).random((20, 20, 3))
+    image[..., :2] = 1
+    assert not constant_areas(image).any()
+    image[:10, :10, 2] = 1
+    assert constant_areas(image)[:10, :10].all()
+    assert constant_areas(image).sum() == 100
 
 
 def test_dask_is_sampled() -> None:

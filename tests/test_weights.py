@@ -92,6 +92,15 @@ def test_file_without_a_card(tmp_path: Path) -> None:
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "bare.safetensors")
     with pytest.raises(WeightsError, match="no readable card"):
         load_weights(tmp_path / "bare.safetensors")
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "list.safetensors", {CARD_KEY: "[]"})
+    with pytest.raises(WeightsError, match="no readable card"):
+        load_weights(tmp_path / "list.safetensors")
+
+
+@pytest.mark.parametrize("weights", [None, 5])
+def test_what_is_no_name(weights: object) -> None:
+    with pytest.raises(WeightsError, match="name or a file of weights"):
+        read_card(weights)  # type: ignore[arg-type]
 
 
 def test_changed_tensor_is_noticed(saved: Path) -> None:

@@ -85,7 +85,9 @@ class Window:
 
     def contains(self, image: np.ndarray) -> np.ndarray:
         """Tell for each value whether it lies inside; NaN and inf do not."""
-        inside: np.ndarray = (image >= self.low) & (image <= self.high)
+        # Bounds beyond the range of float16 or float32 are infinite there, which is right.
+        with np.errstate(over="ignore"):
+            inside: np.ndarray = (image >= self.low) & (image <= self.high)
         return inside
 
 
@@ -159,8 +161,10 @@ def finite_range(image: np.ndarray) -> tuple[float, float]:
     InputError
         There is none.
     """
-    with np.errstate(invalid="ignore"):
-        low, high = float(np.min(image)), float(np.max(image))
+    low = high = math.nan
+    if image.size:
+        with np.errstate(invalid="ignore"):
+            low, high = float(np.min(image)), float(np.max(image))
     if math.isfinite(low) and math.isfinite(high):
         return low, high
     finite = image[np.isfinite(image)]

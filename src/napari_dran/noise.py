@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from .slices import sample_evenly, slice_indices
-from .volume import guess_axes
+from .volume import Volume
 
 GREY_LEVELS = 255.0
 """Sigma is given in grey levels of this many a window, as the literature does."""
+
+CONSTANT_SIDE = 9
+"""Constant areas are at least as many pixels wide and high: more than JPEG's blocks of 8,
+which strong compression leaves constant where the image is not."""
 
 SMALLEST_SIDE = 5
 """Slices narrower than this (in pixels) are too small to tell noise from structure."""
@@ -25,10 +30,10 @@ def estimate_sigma(image: Any, axes: str | None = None, axis: int | str = 0) -> 
 
     Parameters
     ----------
-    image : ndarray or dask array
+    image : ndarray, dask array, or Volume
         Integers or floats. NaN and inf are passed over.
     axes : str, optional
-        Its axes, see :class:`~napari_dran.volume.Volume`; guessed by default.
+        Axes of an array, see :class:`~napari_dran.volume.Volume`; guessed by default.
     axis : int or str
         The axis that slices are cut across.
 
@@ -41,11 +46,12 @@ def estimate_sigma(image: Any, axes: str | None = None, axis: int | str = 0) -> 
     Raises
     ------
     InputError
-        Axes that do not fit.
+        Axes that do not fit, or values that are no numbers.
     """
-    axes = axes or guess_axes(image.shape)
-    indices = sample_evenly(slice_indices(image.shape, axes, axis))
-    return median_of_positive([sigma_of_slice(np.asarray(image[index])) for index in indices])
+    if not isinstance(image, Volume):
+        image = Volume(image if hasattr(image, "dtype") else np.asarray(image), axes or "")
+    indices = sample_evenly(slice_indices(image.shape, image.axes, axis))
+    return median_of_positive([sigma_of_slice(np.asarray(image.data[index])) for index in indices])
 
 
 def median_of_positive(sigmas: list[float]) -> float:
@@ -77,6 +83,58 @@ def _sigma_of_sample(pixels: np.ndarray) -> float:
     with np.errstate(invalid="ignore", divide="ignore"):
         sigma = float(wavelet_sigma(values / scale)) * scale
     return sigma if np.isfinite(sigma) else 0.0
+
+
+def constant_areas(pixels: np.ndarray) -> np.ndarray:
+    """Find areas of exactly constant value, such as masked background or padding.
+
+    Every pixel of a scan has noise of its own, so where many neighbours are equal
+    to the last digit, they were set by a program (or cut off by the range of the
+    dtype), and there is no noise to be taken off.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        (height, width), or (height, width, samples) of which all must be constant.
+
+    Returns
+    -------
+    ndarray
+        bool (height, width): pixels in a block of :data:`CONSTANT_SIDE` squared
+        equal ones, and all of the same value that hang on them, up to the ragged
+        edge of a mask.
+    """
+    height, width = pixels.shape[:2]
+    areas = np.zeros((height, width), dtype=bool)
+    if min(height, width) < CONSTANT_SIDE:
+        return areas
+    samples = [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
+    right = reduce(np.logical_and, [sample[:, 1:] == sample[:, :-1] for sample in samples])
+    below = reduce(np.logical_and, [sample[1:] == sample[:-1] for sample in samples])
+    # A block is constant if its rows are, and its first column.
+    steps = CONSTANT_SIDE - 1
+    blocks = _all_along(_all_along(right, steps, 1), CONSTANT_SIDE, 0)
+    blocks &= _all_along(below, steps, 0)[:, : width - steps]
+    if not blocks.any():
+        return areas
+    outside = ~np.pad(blocks, steps)
+    areas = ~_all_along(_all_along(outside, CONSTANT_SIDE, 0), CONSTANT_SIDE, 1)
+    size = 0
+    while size < (size := int(np.count_nonzero(areas))):
+        areas[:, 1:] |= areas[:, :-1] & right
+        areas[:, :-1] |= areas[:, 1:] & right
+        areas[1:] |= areas[:-1] & below
+        areas[:-1] |= areas[1:] & below
+    return areas
+
+
+def _all_along(mask: np.ndarray, count: int, axis: int) -> np.ndarray:
+    """Tell for each place whether ``count`` values from there on are all true."""
+    mask, length = np.moveaxis(mask, axis, 0), 1
+    while length < count:
+        step = min(length, count - length)
+        mask, length = mask[:-step] & mask[step:], length + step
+    return np.moveaxis(mask, 0, axis)
 
 
 def add_gaussian(image: np.ndarray, sigma: float, seed: int) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from .errors import InputError
 
 Index: TypeAlias = tuple[int | slice, ...]
@@ -51,7 +53,8 @@ def slice_axis(axes: str, axis: int | str = 0) -> str:
         if not name.lstrip("-").isdecimal():
             raise _no_such_axis(axes, axis)
         axis = int(name)
-    if isinstance(axis, bool) or not -len(letters) <= axis < len(letters):
+    whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
+    if not whole or not -len(letters) <= axis < len(letters):
         raise _no_such_axis(axes, axis)
     return letters[axis]
 

@@ -48,6 +48,14 @@ def guess_axes(shape: tuple[int, ...], rgb: bool | None = None) -> str:
     return "tzyx"[4 - plain :] + ("s" if rgb else "")
 
 
+def not_numbers(dtype: np.dtype[Any]) -> InputError:
+    """Make the error for an image whose values are neither integers nor floats."""
+    advice = "Convert it, e.g. with image.astype('float32')."
+    if dtype.kind == "c":
+        advice = "Pass its magnitude, abs(image), or real and imaginary part one by one."
+    return InputError(f"Expected an image of integers or floats, got dtype {dtype}. {advice}")
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """The file a volume came from, untouched.
@@ -127,10 +135,7 @@ class Volume:
     def __post_init__(self) -> None:
         shape, dtype = tuple(self.data.shape), np.dtype(self.data.dtype)
         if dtype.kind not in "buif":
-            raise InputError(
-                f"Expected an image of integers or floats, got dtype {dtype}. "
-                "For complex data, pass the magnitude: abs(image)."
-            )
+            raise not_numbers(dtype)
         if not self.axes:
             object.__setattr__(self, "axes", guess_axes(shape))
         if not AXES_PATTERN.fullmatch(self.axes) or len(self.axes) != len(shape):

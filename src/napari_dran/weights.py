@@ -122,7 +122,7 @@ def read_card(weights: str | Path) -> Card:
         ) from error
     try:
         return Card.from_json(metadata[CARD_KEY])
-    except (KeyError, ValueError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path} holds no readable card, so the network it belongs to is not known. "
             "Expected a file written by napari-dran; convert others with "
@@ -323,6 +323,8 @@ def _shipped_folder() -> Path:
 
 def _resolve(weights: str | Path) -> Path:
     """Return the path of a shipped name or of a file."""
+    if not isinstance(weights, str | Path):
+        raise WeightsError(f"Expected a name or a file of weights, got {weights!r}.")
     path = Path(weights)
     if path.suffix or isinstance(weights, Path) or len(path.parts) > 1:
         if not path.is_file():

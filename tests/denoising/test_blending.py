@@ -40,6 +40,11 @@ def test_64_bit_integers_keep_every_digit(dtype: str) -> None:
     assert clean.tolist() == [2**62 - 2, 2**53 + 5, np.iinfo(dtype).max - 2]
 
 
+def test_64_bit_integers_by_more_than_half_their_range() -> None:
+    clean = blend(np.array([2**64 - 1, 5000], "u8"), noise(1.5 * 2**63, -1e30))
+    assert clean.tolist() == [2**62 - 1, 2**64 - 1]
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_floats(dtype: str) -> None:
     image = np.array([1, -2, 1000], dtype=dtype)

@@ -140,6 +140,29 @@ def test_constant_slices_are_unchanged(tenth) -> None:
     assert (result.image[[0, 2]] < image[[0, 2]]).all()
 
 
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+def test_masked_background_and_saturated_areas_are_unchanged(tenth, dtype) -> None:
+    image = np.random.default_rng(0).integers(50, 200, (2, 40, 40)).astype(dtype)
+    row, column = np.indices(image.shape[1:])
+    background = np.broadcast_to(np.hypot(row - 20, column - 20) > 15, image.shape)
+    image[background] = 20
+    image[:, 15:25, 15:25] = 255
+    result = tenth.run(image, window=WINDOW)
+    changed = result.image != image
+    assert not changed[:, 15:25, 15:25].any()
+    assert not changed[background].any()
+    assert changed[~background].mean() > 0.8
+    assert np.array_equal(result.noise != 0, changed)
+
+
+def test_constant_areas_of_colour_are_unchanged(colour_tenth) -> None:
+    image = np.random.default_rng(0).integers(50, 200, (30, 30, 3)).astype("u1")
+    image[:12] = 255
+    result = colour_tenth.run(image, window=WINDOW)
+    assert np.array_equal(result.image[:12], image[:12])
+    assert (result.image[12:] != image[12:]).all()
+
+
 def test_slices_outside_the_window_are_not_even_shown(tenth) -> None:
     image = grey(2, 9, 9)
     image[1] += 5000
@@ -370,7 +393,7 @@ def test_a_network_in_memory_is_not_changed() -> None:
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
 
 
-@pytest.mark.parametrize("batch", [0, -1])
+@pytest.mark.parametrize("batch", [0, -1, 1.5, "2"])
 def test_batch_below_one(batch) -> None:
     with pytest.raises(InputError, match="at least one slice"):
         Denoiser(batch=batch)
@@ -485,12 +508,14 @@ def test_volumes(tenth) -> None:
         (np.zeros(5), r"shape \(5,\)"),
         (np.zeros((2, 2, 2, 8, 8)), "2-D, 3-D or 4-D"),
         (np.zeros((8, 8), complex), "magnitude"),
-        (np.zeros((8, 8), object), "dtype object"),
+        (np.zeros((8, 8), object), r"dtype object.*astype"),
         (np.zeros((8, 8), bool), "bool mask"),
         (np.array([["a"]]), "dtype <U1"),
         (np.full((8, 8), np.nan), "no finite value"),
         (np.zeros((0, 8)), "with pixels"),
-        ("scan.nii", "2-D, 3-D or 4-D|dtype"),
+        ("scan.nii", r"'scan.nii'.*read_volume"),
+        (Path("scan.nii"), r"'scan.nii'.*read_volume"),
+        (np.ma.masked_array(np.zeros((8, 8)), np.eye(8)), r"mask.*filled"),
         (None, "2-D, 3-D or 4-D|dtype"),
     ],
 )
@@ -510,6 +535,8 @@ def test_images_that_are_refused(tenth, image, message) -> None:
         ({"axis": "t"}, "no slice axis 't'"),
         ({"axis": "oblique"}, "no slice axis 'oblique'"),
         ({"axis": True}, "no slice axis True"),
+        ({"axis": 1.0}, r"no slice axis 1\.0"),
+        ({"axis": None}, "no slice axis None"),
         ({"axes": "zy"}, "do not fit"),
         ({"axes": "xyz"}, "do not fit"),
     ],
@@ -532,7 +559,7 @@ def test_colour_needs_three_samples(colour_tenth) -> None:
 
 
 def test_weights_must_fit_the_image(tenth, colour_tenth) -> None:
-    with pytest.raises(WeightsError, match=r"for grey images and this one has colour.*dran-colour"):
+    with pytest.raises(WeightsError, match=r"for grey images and .* colour.*dran-colour.*axes="):
         tenth.run(grey(9, 9, 3))
     with pytest.raises(WeightsError, match=r"for colour images and this one is grey.*dran-grey"):
         colour_tenth.run(grey(9, 9))

@@ -25,8 +25,8 @@ def test_cpu(name: str) -> None:
 
 
 @pytest.mark.usefixtures("no_accelerator")
-@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps", "meta", "abacus", "", "cuda:x"])
-def test_devices_that_are_not_there(name: str) -> None:
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps", "meta", "abacus", "", "cuda:x", None])
+def test_devices_that_are_not_there(name: str | None) -> None:
     with pytest.raises(DeviceError, match="Expected one of auto, cpu"):
         devices.choose_device(name)
 

@@ -18,6 +18,8 @@ from napari_dran.weights import save_weights
 from .conftest import card_for
 
 WINDOW = (0, 1000)
+# The images here are little else than noise.
+pytestmark = pytest.mark.filterwarnings("ignore:The estimated noise")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,26 @@ def test_dask_volumes_and_bad_arguments(weights) -> None:
         denoise(volume, weights=weights[1], axis=9, device="cpu")
     with pytest.raises(InputError, match="bool mask"):
         denoise(da.zeros((8, 8), dtype=bool), device="cpu")
+
+
+def test_dask_whose_sampled_slices_are_nan(weights) -> None:
+    da = pytest.importorskip("dask.array")
+    image = np.full((64, 9, 9), np.nan)
+    image[0] = grey(9, 9)
+    options = {"weights": weights[1], "device": "cpu"}
+    for window in ("percentile", "full", WINDOW):
+        clean = denoise(da.from_array(image, chunks=(1, 9, 9)), window=window, **options)
+        assert np.isfinite(clean[0].compute()).all()
+        assert np.array_equal(clean[1:].compute(), image[1:], equal_nan=True)
+        with pytest.raises(InputError, match="no finite value"):
+            denoise(da.full((64, 9, 9), np.nan), window=window, **options)
+
+
+def test_what_to_know_is_a_warning(weights) -> None:
+    image = 100 * np.random.default_rng(0).random((24, 24))
+    with pytest.warns(UserWarning, match="outside what the weights") as caught:
+        denoise(image, weights=weights[1], window=(0, 80), device="cpu")
+    assert caught[0].filename == __file__
 
 
 # ---- napari layers

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..intensity import Window
+from ..volume import not_numbers
 
 MAX_STRENGTH = 2.0
 """1 subtracts the noise that was found; more exaggerates it."""
@@ -81,10 +82,7 @@ def check_dtype(dtype: np.dtype[Any]) -> None:
             "If it is an image of black and white, convert it: image.astype('uint8') * 255."
         )
     if dtype.kind not in "uif":
-        raise InputError(
-            f"Expected an image of integers or floats, got dtype {dtype}. "
-            "For complex data, pass the magnitude: abs(image)."
-        )
+        raise not_numbers(dtype)
 
 
 def _subtract(image: np.ndarray, noise: np.ndarray, strength: float, window: Window | None) -> None:
@@ -135,7 +133,8 @@ def _subtract_from_long_integers(
     lowest = np.array(limits.min, dtype=values.dtype if limits.min == 0 else np.int64)
     room_below = values - lowest.view(np.uint64)
     room_above = np.uint64(limits.max) - values
-    down = np.minimum(np.clip(change, 0, 2.0**63).astype(np.uint64), room_below)
-    up = np.minimum(np.clip(-change, 0, 2.0**63).astype(np.uint64), room_above)
+    largest = np.nextafter(2.0**64, 0)  # that uint64 can hold
+    down = np.minimum(np.clip(change, 0, largest).astype(np.uint64), room_below)
+    up = np.minimum(np.clip(-change, 0, largest).astype(np.uint64), room_above)
     result: np.ndarray = values - down + up
     return result.view(image.dtype.newbyteorder("="))

@@ -60,8 +60,8 @@ class Denoiser:
     def __init__(
         self, weights: str | Path = AUTO, *, device: str = AUTO, batch: int | None = None
     ) -> None:
-        if batch is not None and batch < 1:
-            raise InputError(f"Expected a batch of at least one slice, got {batch}.")
+        if batch is not None and not (isinstance(batch, int | np.integer) and batch >= 1):
+            raise InputError(f"Expected a batch of at least one slice, got {batch!r}.")
         self.weights = weights
         self.device: torch.device = devices.choose_device(device)
         self.batch = batch
@@ -250,7 +250,8 @@ class Denoiser:
         if rgb:
             raise WeightsError(
                 f"The weights {card.name!r} are for grey images and this one has colour samples. "
-                f"Choose {COLOUR!r} or 'auto'."
+                f"Choose {COLOUR!r} or 'auto'; or, if its last axis is no colour, name the axes, "
+                "e.g. axes='zyx'."
             )
         raise WeightsError(
             f"The weights {card.name!r} are for colour images and this one is grey. "
@@ -279,6 +280,16 @@ def as_volume(image: Any, axes: str | None = None) -> Volume:
                 f"The volume has the axes {image.axes!r}, so axes={axes!r} cannot be given too."
             )
         volume = image
+    elif isinstance(image, str | Path):
+        raise InputError(
+            f"Expected an image, got the text {str(image)!r}. If it is the name of a file, read "
+            "the file first: napari_dran.read_volume(...)."
+        )
+    elif np.ma.is_masked(image):
+        raise InputError(
+            "Expected an image without a mask: what lies under it would be denoised too. "
+            "Fill it first, e.g. with image.filled(value), or as floats with NaN."
+        )
     else:
         data = image if is_dask(image) else np.asarray(image)
         volume = Volume(data, axes or "")

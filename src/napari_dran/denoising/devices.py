@@ -45,7 +45,7 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device("cpu")
     try:
         device = torch.device(name)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise _no_such_device(name) from None
     if device.type == "cpu":
         return torch.device("cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,12 @@ def denoise(
         See :meth:`Denoiser.plan` and :meth:`Plan.steps`.
     Cancelled
         ``progress`` returned False.
+
+    Warns
+    -----
+    UserWarning
+        What to know before trusting the result, e.g. noise beyond what the weights
+        were trained for (``Denoised.notes``); not for dask arrays.
     """
     strength = check_strength(strength)
     denoiser = Denoiser(weights, device=device, batch=batch)
@@ -78,9 +85,12 @@ def denoise(
     data = image.data if isinstance(image, Volume) else image
     if is_dask(data):
         return denoise_lazily(denoiser, image, axes, window, axis, strength)
-    return denoiser.run(
+    result = denoiser.run(
         image, axes=axes, window=window, axis=axis, strength=strength, progress=progress
-    ).image
+    )
+    for note in result.notes:
+        warnings.warn(note, stacklevel=2)
+    return result.image
 
 
 def _denoise_layer(
@@ -109,8 +119,10 @@ def _denoise_layer(
         clean = denoise_lazily(denoiser, volume, None, window, axis, strength, limits)
         history = clean.history
     else:
-        clean = denoiser.run(volume, strength=strength, progress=progress, **arguments).image
-        history = clean.history
+        result = denoiser.run(volume, strength=strength, progress=progress, **arguments)
+        for note in result.notes:
+            warnings.warn(note, stacklevel=3)
+        clean, history = result.image, result.image.history
     metadata = dict(look.get("metadata", {}))
     past = metadata.get(METADATA_KEY, {})
     metadata[METADATA_KEY] = {**past, "history": (*past.get("history", ()), *history)}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def is_dask(data: Any) -> bool:
     """Tell whether ``data`` is a dask array, without importing dask."""
-    return hasattr(data, "__dask_graph__") and hasattr(data, "map_blocks")
+    return hasattr(data, "__dask_graph__") and hasattr(data, "rechunk")
 
 
 def denoise_lazily(

@@ -167,7 +167,9 @@ class Plan:
             while done < total:
                 size = predictor.batch_size(self.slice_shape, self.denoiser.batch)
                 chunk = self.indices[done : done + size]
-                slices = [np.asarray(self.data[index]) for index in chunk]
+                # Copied where it is strided: a slice across x touches the whole volume, and
+                # everything below would do so again.
+                slices = [np.ascontiguousarray(self.data[index]) for index in chunk]
                 windows = [self.window_of(index) for index in chunk]
                 noises = predictor.noise_of(slices, windows)
                 for index, noise in zip(chunk, noises, strict=True):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DeviceError, WeightsError
 from ..intensity import Window, normalise, restore
+from ..noise import constant_areas
 from . import devices
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Predictor:
         -------
         list of ndarray
             float32, in the image's unit, zero where nothing may change. Slices
-            that are constant, or wholly outside their window, have none.
+            that are constant, or wholly outside their window, have none; nor have
+            constant areas.
 
         Raises
         ------
@@ -107,7 +109,10 @@ class Predictor:
             restored = restore(
                 cropped[0] if pixels.ndim == 2 else np.moveaxis(cropped, 0, -1), window
             )
-            noises[number] = np.where(window.contains(pixels), restored, np.float32(0))
+            changing = window.contains(pixels)
+            constant = constant_areas(pixels)
+            changing &= ~(constant if pixels.ndim == 2 else constant[..., None])
+            noises[number] = np.where(changing, restored, np.float32(0))
         return noises
 
     def release(self) -> None:

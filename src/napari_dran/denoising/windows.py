@@ -52,10 +52,13 @@ def _values(
     if isinstance(volume.data, np.ndarray):
         values = volume.data if channel is None else volume.data[channel]
         return values[..., :COLOUR_SAMPLES] if volume.rgb else values
-    # Dask: reading everything may take hours. The full range needs it, though.
-    if isinstance(window, str) and window.strip().lower() == "full":
-        return np.concatenate([_extremes(volume.data[index]) for index in indices])
-    return np.stack([np.asarray(volume.data[i]) for i in sample_evenly(indices)])
+    # Dask: reading everything may take hours. The full range needs it, though, and so does
+    # an image whose sampled slices are all NaN.
+    if not (isinstance(window, str) and window.strip().lower() == "full"):
+        sample = np.stack([np.asarray(volume.data[i]) for i in sample_evenly(indices)])
+        if np.isfinite(sample).any():
+            return sample
+    return np.concatenate([_extremes(volume.data[index]) for index in indices])
 
 
 def _extremes(lazy: Any) -> np.ndarray:
