@@ -21,6 +21,7 @@ from ..errors import DranError
 from .denoise_panel import DenoisePanel
 from .docking import ParentWatch
 from .input_section import InputSection
+from .leaving import close_at_exit
 from .pending import settle
 from .preview import Preview, contrast_limits
 from .recipe import source_path, source_series
@@ -44,6 +45,7 @@ class DenoiseWidget(DenoisePanel):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        close_at_exit(self)
         # napari hands over a proxy, through which no layer is itself.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
         self._engine = Engine()
