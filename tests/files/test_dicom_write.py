@@ -433,6 +433,26 @@ def test_overwriting_and_missing_folders(
         write_dicom_series(volume, tmp_path / "no" / "out")
 
 
+def test_overwriting_never_deletes_another_series(
+    tmp_path: Path, make_volume: Callable[..., Volume]
+) -> None:
+    volume = make_volume("zyx")
+    out = write_dicom_series(volume, tmp_path / "out")
+    contours = pydicom.dcmread(out / "IM0001.dcm")
+    contours.SOPClassUID = contours.file_meta.MediaStorageSOPClassUID = (
+        pydicom.uid.RTStructureSetStorage
+    )
+    for keyword in ("PixelData", "Rows", "Columns"):
+        delattr(contours, keyword)
+    other = pydicom.dcmread(out / "IM0001.dcm")
+    other.SeriesInstanceUID, other.SOPInstanceUID = pydicom.uid.generate_uid(), "1.2.3"
+    for dataset, words in ((contours, "RT Structure Set"), (other, "2: ")):
+        dataset.save_as(out / "other.dcm")
+        with pytest.raises(OutputExistsError, match=rf"more than one series.*{words}"):
+            write_dicom_series(volume, out, overwrite=True)
+        assert (out / "other.dcm").exists()
+
+
 def test_a_failure_leaves_nothing(
     tmp_path: Path, make_volume: Callable[..., Volume], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ def writing(
         Where the file or folder shall be in the end.
     overwrite : bool
         Replace what is there. A folder is replaced only if it holds nothing but
-        DICOM files: its other contents would be lost.
+        the DICOM files of one series: its other contents would be lost.
     size : int, optional
         Bytes that will be written, for the message when the disk is full.
 
@@ -104,6 +104,21 @@ def check_target(path: Path, overwrite: bool) -> None:
                     f"The folder {path} holds more than DICOM files ({entry.name}), which "
                     "overwriting would delete. Choose another folder, or empty this one first."
                 )
+        _check_series(path)
+
+
+def _check_series(folder: Path) -> None:
+    """Refuse to replace a folder of DICOM files that holds more than one series."""
+    from .dicom_series import find, quiet
+
+    with quiet():
+        found = find(folder)
+    held = [str(info) for info, _ in found.series] + sorted(set(found.others))
+    if len(held) > 1:
+        raise OutputExistsError(
+            f"The folder {folder} holds more than one series, and overwriting would delete them "
+            f"all ({'; '.join(held[:5])}). Choose another folder."
+        )
 
 
 def _move(scratch: Path, path: Path, overwrite: bool) -> None:

@@ -54,7 +54,7 @@ def write_dicom_series(volume: Volume, folder: str | Path, overwrite: bool = Fal
     folder : str or Path
         Made anew, with files IM0001.dcm and on; its parent must exist.
     overwrite : bool
-        Replace the folder if it holds nothing but DICOM.
+        Replace the folder if it holds nothing but one DICOM series.
 
     Returns
     -------
