@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
 
+from napari_dran.plugin.denoise_panel import SHOW_DENOISED, SHOW_NOISY
+
 pytestmark = pytest.mark.viewer
 
 BEAT_MS = 10
@@ -153,6 +155,25 @@ def test_widget_opens_from_the_plugin_and_is_narrow(window: Any, network: Any, q
     window.add_image(np.zeros((4, 16, 16)), name="another")
     assert widget.axis.native.currentText() == "across z"
     assert widget.weights.native.count() >= 3
+    for flipped in (SHOW_NOISY, SHOW_DENOISED):
+        widget.flip.text = flipped
+        qtbot.wait(50)
+        assert cut_texts(widget.native) == []
+
+
+def cut_texts(panel: Any) -> list[str]:
+    """List the texts that are wider than the button or label they are on."""
+    from qtpy.QtWidgets import QLabel, QPushButton
+
+    return [
+        child.text()
+        for kind in (QPushButton, QLabel)
+        for child in panel.findChildren(kind)
+        if child.isVisible()
+        and not (kind is QLabel and child.wordWrap())
+        and "<" not in child.text()
+        and child.fontMetrics().horizontalAdvance(child.text()) > child.width()
+    ]
 
 
 def test_closing_the_dock_ends_the_run(window: Any, network: Any, qtbot: Any) -> None:

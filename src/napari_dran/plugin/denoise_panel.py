@@ -35,8 +35,9 @@ LOAD = "load"
 CUSTOM = "custom"
 LABELS = ("Image", "Weights", "Window", "From", "Slices", "Device", "Strength", "Compare")
 LABEL_WIDTH = 64
+READOUT_WIDTH = 34
 PADDING = 8
-SHOW_NOISY, SHOW_DENOISED = "Show noisy", "Show denoised"
+SHOW_NOISY, SHOW_DENOISED = "Show noisy", "Show result"
 MOST_DECIMALS = 12
 LARGEST = 1e9
 """Bounds of the custom window's fields; values of images beyond need another window."""
@@ -58,7 +59,12 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.image = ComboBox(name="image", label="Image", tooltip="The image layer to denoise.")
-        self.summary = _text("summary")
+        self.summary = _text(
+            "summary",
+            "\N{GREEK SMALL LETTER SIGMA}: estimated standard deviation of the noise, in the "
+            "image's own unit, and in grey levels when the window spans 255 of them. "
+            "Window: the range of intensities that the network sees.",
+        )
 
         self.weights = ComboBox(
             name="weights",
@@ -76,7 +82,10 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         bounds = {"min": -LARGEST, "max": LARGEST, "step": 1.0}
         self.low = FloatSpinBox(name="low", value=0.0, tooltip="Lower bound", **bounds)
         self.high = FloatSpinBox(name="high", value=1.0, tooltip="Upper bound", **bounds)
-        self.custom = _row("custom", [self.low, Label(value="to"), self.high], label="From")
+        to = Label(value="to")
+        to.native.setFixedWidth(to.native.fontMetrics().horizontalAdvance("to") + PADDING)
+        to.native.setAlignment(Qt.AlignCenter)
+        self.custom = _row("custom", [self.low, to, self.high], label="From")
         self.axis = ComboBox(
             name="axis",
             label="Slices",
@@ -196,20 +205,18 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
             box.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         # A spin box is as wide as its largest value, which is far too wide here.
         for spin in (self.low, self.high):
-            spin.native.setMinimumWidth(70)
+            spin.native.setStyleSheet("min-width: 50px;")
             spin.native.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
             spin.native.setButtonSymbols(QAbstractSpinBox.NoButtons)
-        # Wide enough for either text, so that nothing moves or is cut when it flips.
-        flip = self.flip.native
-        texts = (SHOW_NOISY, SHOW_DENOISED)
-        widest = max(flip.fontMetrics().horizontalAdvance(text) for text in texts)
-        flip.setMinimumWidth(widest + PADDING)
+        for readout in self.strength.native.findChildren(QAbstractSpinBox):
+            # Leave the room to the slider; napari's style would give it 90 pixels.
+            readout.setStyleSheet(f"min-width: {READOUT_WIDTH}px; max-width: {READOUT_WIDTH}px;")
         self.native.setMinimumWidth(270)
 
 
-def _text(name: str) -> Label:
+def _text(name: str, tooltip: str = "") -> Label:
     """Make a label for sentences: wrapped, and free to be selected and copied."""
-    label = Label(name=name, value="")
+    label = Label(name=name, value="", tooltip=tooltip)
     native: QLabel = label.native
     native.setWordWrap(True)
     native.setTextFormat(Qt.RichText)

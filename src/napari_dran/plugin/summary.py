@@ -56,7 +56,7 @@ def describe_noise(plan: Plan) -> str:
     several = len(plan.windows) > 1
     text = (
         f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{_number(plan.sigma, 3)}</b> "
-        f"({levels:.1f} of 255 grey levels)<br>"
+        f"({levels:.1f} of 255 levels)<br>"
         f"window{'s' * several} {_number(window.low)} to {_number(window.high)}"
         f"{', one a channel' * several}"
     )
