@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
     _, widget = viewer.window.add_plugin_dock_widget("napari-dran", "Denoise")
     viewer.dims.set_current_step(0, SHOWN)
     viewer.reset_view()
-    wait(lambda: "grey levels" in widget.summary.value)
+    wait(lambda: "of 255" in widget.summary.value)
 
     widget.run.native.click()
     wait(lambda: f"Slice {SHOWN + 3} " in widget.status.value)
