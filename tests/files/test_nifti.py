@@ -275,6 +275,21 @@ def test_2d_slice_of_any_plane(save, tmp_path):
     assert_same_file(path, write_volume(volume, tmp_path / "out.nii"))
 
 
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_slice_of_a_scan_lies_where_it_was(corpus, tmp_path, suffix):
+    import SimpleITK as sitk
+
+    source = corpus / "volumes" / "dicom_single" / "693_UNCR.dcm"
+    volume = read_volume(source)
+    image = sitk.ReadImage(write_volume(volume, tmp_path / f"slice{suffix}"))
+    original = sitk.ReadImage(source)
+    for corner in [(0, 0, 0), (511, 0, 0), (511, 511, 0)]:
+        place = original.TransformIndexToPhysicalPoint(corner)
+        index = image.TransformPhysicalPointToIndex(place)
+        np.testing.assert_allclose(image.TransformIndexToPhysicalPoint(index), place, atol=0.01)
+        assert image[index] == original[corner]
+
+
 def test_very_long_axis_becomes_nifti2(tmp_path):
     from napari_dran import Volume
 

@@ -16,6 +16,7 @@ from . import history
 from .nrrd_header import add_fields, read_fields
 from .orientation import (
     is_usable,
+    lies_flat,
     same_place,
     to_file_affine,
     to_file_order,
@@ -162,7 +163,7 @@ def write_itk(volume: Volume, path: Path) -> None:
     if kept and np.prod(kept.shape) == np.prod(data.shape[: first + 3]):
         dimension = len(kept.shape)
     else:
-        flat = "z" not in volume.axes and first == 0 and _lies_flat(volume.affine)
+        flat = "z" not in volume.axes and first == 0 and lies_flat(volume.affine)
         dimension = 2 if flat else 3 + first
     components = data.shape[first + 3 :]
     lengths = (1, *data.shape[: first + 3])[-dimension:]
@@ -235,11 +236,6 @@ def _geometry(
     spacing, origin = np.ones(dimension), np.zeros(dimension)
     spacing[:space], origin[:space] = lengths, affine[:space, 3]
     return tuple(spacing.tolist()), tuple(origin.tolist()), tuple(direction.ravel().tolist())
-
-
-def _lies_flat(affine: np.ndarray) -> bool:
-    """Whether a slice lies in the plane z = 0, as every 2-D file of ITK does."""
-    return not (affine[0, 1:].any() or affine[1:3, 0].any())
 
 
 def _entries(image: Any) -> dict[str, str]:

@@ -14,6 +14,7 @@ from ..volume import Source, Volume
 from . import history
 from .orientation import (
     is_usable,
+    lies_flat,
     ras_from_zyx,
     same_place,
     to_file_affine,
@@ -134,8 +135,10 @@ def write_nifti(volume: Volume, path: Path) -> None:
     If it has been moved, cropped or resampled since, its geometry is written anew
     into qform and sform. Data that the file held as scaled integers go back to
     these integers if that is exact, else they are written as floats with slope 1.
-    bool becomes uint8 and float16 becomes float32. The last step of the history is
-    added to the description if there is room, and all of it as a comment extension.
+    bool becomes uint8 and float16 becomes float32. A slice that lies somewhere in space
+    becomes a volume of one slice, as ITK would lose the place of a 2-D file. The last
+    step of the history is added to the description if there is room, and all of it as
+    a comment extension.
 
     Parameters
     ----------
@@ -171,7 +174,7 @@ def write_nifti(volume: Volume, path: Path) -> None:
     if volume.rgb:
         fields = [(name, "u1") for name in "RGBA"[: data.shape[-1]]]
         data = np.ascontiguousarray(data).view(fields)[..., 0]
-    if "z" not in volume.axes and data.shape[2:] == (1,):
+    if "z" not in volume.axes and data.shape[2:] == (1,) and lies_flat(volume.affine):
         data = data[..., 0]
     header: Any
     slope, inter = 1.0, 0.0

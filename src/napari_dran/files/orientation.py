@@ -118,6 +118,11 @@ def same_place(volume: Volume, source: Source, spatial_shape: tuple[int, ...]) -
     return bool(np.allclose(volume.affine, source.affine, rtol=1e-6, atol=tolerance))
 
 
+def lies_flat(affine: np.ndarray) -> bool:
+    """Whether a slice lies in the plane z = 0, where ITK puts every 2-D file."""
+    return not (affine[0, 1:].any() or affine[1:3, 0].any())
+
+
 def is_usable(affine: np.ndarray) -> bool:
     """Whether an affine gives each voxel a place of its own."""
     if not np.all(np.isfinite(affine)):
