@@ -95,3 +95,18 @@ def test_angle_brackets_are_text(
     run()
     assert "&lt;class" in widget.status.value
     assert any("of <class 'x'>" in n.message for n in notifications)
+
+
+def test_summary_follows_the_data_of_the_layer(
+    widget: Any, viewer: ViewerModel, ramp: np.ndarray, qtbot: Any
+) -> None:
+    layer = viewer.add_image(ramp)
+    assert summary(widget, qtbot).startswith("6 ")
+    layer.data = ramp[:4]
+    assert "measuring" in widget.summary.value
+    assert summary(widget, qtbot).startswith("4 ")
+    other = viewer.add_image(ramp)
+    widget.image.value = other
+    summary(widget, qtbot)
+    layer.data = ramp[:2]
+    assert "measuring" not in widget.summary.value

@@ -47,7 +47,7 @@ class InputSection:
         self._loaded: list[str] = []
         self._window_of: Any = None
         self._looking: Any = None
-        self._limits_of: Any = None
+        self._watched: Any = None
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(LOOK_MS)
@@ -70,7 +70,7 @@ class InputSection:
         """Let go of the viewer."""
         self._timer.stop()
         self._looking = None
-        self._watch_limits(None)
+        self._watch(None)
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_layers)
 
@@ -155,7 +155,7 @@ class InputSection:
     def _on_image(self, *_: Any) -> None:
         panel, layer = self.panel, self.layer
         self._looking = None
-        self._watch_limits(layer)
+        self._watch(layer)
         if layer is None:
             panel.summary.value = nothing_to_denoise(self.viewer.layers)
             return
@@ -203,12 +203,14 @@ class InputSection:
         self.panel.custom.visible = value == CUSTOM
         self.look_soon()
 
-    def _watch_limits(self, layer: Any) -> None:
-        if self._limits_of is not None:
-            self._limits_of.events.contrast_limits.disconnect(self._on_limits)
-        self._limits_of = layer
+    def _watch(self, layer: Any) -> None:
+        if self._watched is not None:
+            self._watched.events.contrast_limits.disconnect(self._on_limits)
+            self._watched.events.data.disconnect(self._on_image)
+        self._watched = layer
         if layer is not None:
             layer.events.contrast_limits.connect(self._on_limits)
+            layer.events.data.connect(self._on_image)
 
     def _on_limits(self, _: Any = None) -> None:
         if self.panel.window.value == "contrast-limits":
