@@ -12,6 +12,9 @@ from typing import Any
 
 from ..errors import FileReadError
 
+SHORTEST_ENDING = 4
+"""Digits that choose a series by the end of its UID; fewer are a number of the list."""
+
 SUFFIXES = (".dcm", ".dicom", ".ima", ".dic")
 
 
@@ -254,8 +257,9 @@ def choose(folder: Path, found: Found, wanted: str | None) -> tuple[SeriesInfo, 
     matches = [entry for entry in series if entry[0].uid == wanted]
     if not matches and wanted.isdecimal() and 1 <= int(wanted) <= len(series):
         matches = [series[int(wanted) - 1]]
-    if not matches and wanted:
-        matches = [entry for entry in series if entry[0].uid.endswith(wanted.lstrip("."))]
+    ending = wanted.lstrip(".")
+    if not matches and len(ending) >= SHORTEST_ENDING:
+        matches = [entry for entry in series if entry[0].uid.endswith(ending)]
     if len(matches) == 1:
         return matches[0]
     problem = "No series" if not matches else "More than one series"
