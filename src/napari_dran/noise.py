@@ -13,6 +13,10 @@ from .volume import Volume
 GREY_LEVELS = 255.0
 """Sigma is given in grey levels of this many a window, as the literature does."""
 
+LONGEST_REACH = 128
+"""How far from its constant blocks an area reaches, in pixels: the strip between a round
+field of view and the edge of its image is narrow and about this long."""
+
 CONSTANT_SIDE = 9
 """Constant areas are at least as many pixels wide and high: more than JPEG's blocks of 8,
 which strong compression leaves constant where the image is not."""
@@ -120,7 +124,11 @@ def constant_areas(pixels: np.ndarray) -> np.ndarray:
     outside = ~np.pad(blocks, steps)
     areas = ~_all_along(_all_along(outside, CONSTANT_SIDE, 0), CONSTANT_SIDE, 1)
     size = 0
-    while size < (size := int(np.count_nonzero(areas))):
+    for _ in range(LONGEST_REACH):
+        grown = int(np.count_nonzero(areas))
+        if grown == size:
+            break
+        size = grown
         areas[:, 1:] |= areas[:, :-1] & right
         areas[:, :-1] |= areas[:, 1:] & right
         areas[1:] |= areas[:-1] & below
