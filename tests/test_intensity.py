@@ -42,6 +42,23 @@ def test_percentile_never_goes_beyond_the_values() -> None:
     assert choose_window(image) == Window(0, 255, "percentile")
 
 
+def test_percentile_passes_over_the_padding_of_a_ct() -> None:
+    image = np.random.default_rng(0).integers(-1024, 1500, (64, 64)).astype(np.int16)
+    image[:10] = -3024
+    window = choose_window(image)
+    assert window is not None
+    assert -1024 <= window.low < -1000
+    assert window.high > 1450
+
+
+def test_percentile_keeps_the_background_of_a_masked_scan() -> None:
+    image = np.random.default_rng(0).integers(20, 1000, (64, 64)).astype(np.int16)
+    image[:40] = 0
+    window = choose_window(image)
+    assert window is not None
+    assert window.low == 0
+
+
 def test_percentile_of_an_almost_constant_image_is_its_full_range() -> None:
     image = np.zeros((100, 100))
     image[0, 0] = 5

@@ -32,6 +32,10 @@ SEEN = (-0.5, 1.5)
 
 PERCENTILES = (0.1, 99.9)
 MARGIN = 0.1
+# A lowest value this common, and this far below the others in units of their spread,
+# is no measurement.
+PADDING_SHARE, PADDING_GAP = 0.005, 0.2
+FEWEST_VALUES = 100
 SAMPLE_SIZE = 4_000_000
 FILL_ROUNDS = 8
 # The noise is float32: a wider window would overflow it.
@@ -110,7 +114,8 @@ def choose_window(
     window : str, pair of float, or Window
         - "percentile": from the 0.1 to the 99.9 percentile, widened on each side
           by a tenth of their distance but not beyond the smallest and largest
-          value, so that only outliers stay outside;
+          value, so that only outliers stay outside; a padding value far below all
+          others does not count;
         - "full": from the smallest to the largest value;
         - "contrast-limits": the range that ``contrast_limits`` says;
         - a name in :data:`CT_PRESETS`, in HU;
@@ -241,11 +246,22 @@ def _robust_range(image: np.ndarray, lowest: float, highest: float) -> tuple[flo
     while step > 1 and math.gcd(step, image.shape[-1]) > 1:
         step += 1
     values = image.ravel(order="K")[::step].astype(np.float64)
-    low, high = np.percentile(values[np.isfinite(values)], PERCENTILES).tolist()
+    values = _without_padding(values[np.isfinite(values)])
+    low, high = np.percentile(values, PERCENTILES).tolist()
     if low == high:
         return lowest, highest
     margin = MARGIN * (high - low)
-    return max(lowest, low - margin), min(highest, high + margin)
+    return max(float(values.min()), low - margin), min(highest, high + margin)
+
+
+def _without_padding(values: np.ndarray) -> np.ndarray:
+    """Leave out what scanners fill the corners with, such as -3024 HU: one value far below."""
+    padding = values == values.min()
+    rest = values[~padding]
+    if rest.size < FEWEST_VALUES or padding.mean() < PADDING_SHARE:
+        return values
+    spread = float(np.percentile(rest, PERCENTILES[1]) - rest.min())
+    return rest if rest.min() - values.min() > PADDING_GAP * spread > 0 else values
 
 
 def _fill(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
