@@ -71,6 +71,31 @@ def test_shipped_weights_load_and_state_what_they_are() -> None:
         assert sum(p.numel() for p in network.parameters()) == expected
 
 
+GOLDEN = {
+    "dran-grey": ([-0.08086], 0.00003, 0.05936),
+    "dran-colour": ([-0.06294, -0.04834, 0.03968], 0.00037, 0.0954),
+}
+"""Noise at one pixel, its mean and standard deviation, when the weights were shipped.
+New weights need new numbers; new code must not."""
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_shipped_weights_give_what_they_gave_when_they_were_shipped(name: str) -> None:
+    network, card = load_weights(name)
+    y, x = torch.meshgrid(torch.arange(24.0), torch.arange(20.0), indexing="ij")
+    wave = [
+        0.5
+        + 0.3 * torch.sin(0.7 * x + k) * torch.cos(0.4 * y)
+        + 0.1 * torch.sin(37 * x + 53 * y + k)
+        for k in range(card.channels)
+    ]
+    with torch.no_grad():
+        noise = network(torch.stack(wave)[None])
+    pixel, mean, deviation = GOLDEN[name]
+    np.testing.assert_allclose(noise[0, :, 11, 9], pixel, atol=2e-4)
+    np.testing.assert_allclose([noise.mean(), noise.std()], [mean, deviation], atol=2e-4)
+
+
 def test_unknown_name_lists_the_known() -> None:
     with pytest.raises(WeightsError, match=r"dran-gray.*dran-colour, dran-grey"):
         load_weights("dran-gray")
