@@ -38,7 +38,7 @@ SAMPLES: dict[str, Sample] = {
     "t1-noisy": Sample("t1.nii.gz", "T1 brain MR with added noise (sigma 25 of 255)", 25.0),
     "t1": Sample("t1.nii.gz", "T1 brain MR"),
     "flair": Sample("flair.nii.gz", "FLAIR brain MR, noise as measured"),
-    "epi": Sample("epi.nii.gz", "4-D EPI brain MR, noise as measured"),
+    "epi": Sample("epi.nii.gz", "4-D EPI brain MR (fMRI)"),
     "micrograph": Sample("micrograph.png", "H&E micrograph, colour"),
 }
 
