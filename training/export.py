@@ -20,6 +20,12 @@ from napari_dran.training.data import corpus_sources
 PACKAGE = Path(__file__).parents[1] / "src/napari_dran/weights"
 
 
+IMAGES = {
+    "grey": "grey images: X-ray, MR, CT, ultrasound, fluorescence and others",
+    "colour": "colour images: histopathology, dermatology and others",
+}
+
+
 def read_scores(path: str) -> dict[str, object]:
     """Average the rows of an evaluation: modality -> sigma -> PSNR, SSIM."""
     sums: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
@@ -61,16 +67,12 @@ def main() -> None:
         scores["test, sigma 25, PSNR in dB by method"] = json.loads(
             Path(options.comparison).read_text()
         )
-    images = "grey" if checkpoint.arguments["channels"] == 1 else "colour"
     written = export_weights(
         replace(checkpoint, facts=facts),
         PACKAGE / f"dran-{options.kind}.safetensors",
         overwrite=True,
         scores=scores,
-        description=(
-            f"Blind Gaussian denoiser for {images} images of seven modalities "
-            "(X-ray, MR, CT, ultrasound, histopathology, fluorescence, dermatology)."
-        ),
+        description=f"Blind Gaussian denoiser for {IMAGES[options.kind]}.",
         licence=(
             "Research use: some of the training images are licensed for non-commercial use or "
             "state no licence, see data."
