@@ -352,6 +352,7 @@ def test_a_device_that_lacks_an_operation_hands_over_to_the_cpu() -> None:
     class Picky(Tenth):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             if image.device.type == "meta":
+                # As PyTorch does; no device here really lacks an operation.
                 raise NotImplementedError("aten::abacus is not implemented for this device")
             return super().forward(image)
 

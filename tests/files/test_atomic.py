@@ -139,6 +139,16 @@ def test_missing_folder(tmp_path):
         write_volume(VOLUME, tmp_path / "nowhere" / "a.nii")
 
 
+def test_permission_refused(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    with pytest.raises(FileWriteError, match="no permission"):
+        write_volume(VOLUME, tmp_path / "a.nii")
+
+
+# The same, refused by a real file system; as root, or on Windows, there is no such folder.
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do anything")
 def test_no_permission(tmp_path):
     tmp_path.chmod(0o500)

@@ -97,8 +97,7 @@ def knee(corpus: Path, tmp_path: Path) -> Path:
 def packaged(name: str) -> Path:
     """Return a file that pydicom brings for tests."""
     path = get_testdata_file(name, download=False)
-    if path is None:
-        pytest.skip(f"pydicom does not bring {name}")
+    assert path is not None, f"pydicom no longer brings {name}: choose another file"
     return Path(str(path))
 
 

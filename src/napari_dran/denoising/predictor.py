@@ -148,6 +148,7 @@ class Predictor:
                 batch = torch.from_numpy(images).to(self.device)
                 noise: np.ndarray = self.network.to(self.device)(batch).float().cpu().numpy()
         except NotImplementedError as error:
+            # What PyTorch raises where a device, MPS above all, lacks an operation.
             if self.device.type == "cpu":
                 raise DeviceError(f"PyTorch cannot run {self.card.name!r} here: {error}") from error
             self.notes = (f"{self.device} lacks an operation, so the CPU did the work: {error}",)

@@ -96,6 +96,7 @@ def _check_decoder(path: Path, header: Any) -> None:
         decoder = get_decoder(syntax)
         available = decoder.is_available
     except NotImplementedError:
+        # What pydicom raises for a compression that it has no decoder class for.
         available = False
     if not available:
         raise FileReadError(
