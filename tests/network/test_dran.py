@@ -68,6 +68,9 @@ def equations(network: DRAN, image: np.ndarray, pad: str = "constant") -> np.nda
             scale = p[f"{norm}.weight"] / np.sqrt(p[f"{norm}.running_var"] + 1e-5)  # eq. 7
             y = (y - p[f"{norm}.running_mean"][:, None, None]) * scale[:, None, None]
             y = np.maximum(y + p[f"{norm}.bias"][:, None, None], 0)  # eq. 2
+        if not a["gates"]:
+            x = y + x
+            continue
         gate = f"gates.{b}"
         g = convolve(x, p[f"{gate}.feature.weight"], p[f"{gate}.feature.bias"], pad)  # eq. 8
         f = convolve(x, p[f"{gate}.mask.weight"], p[f"{gate}.mask.bias"], pad)  # eq. 9
@@ -79,12 +82,33 @@ def equations(network: DRAN, image: np.ndarray, pad: str = "constant") -> np.nda
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_forward_is_the_equations(channels: int) -> None:
-    network = lively(DRAN(channels, **SMALL))
+@pytest.mark.parametrize("gates", [True, False])
+@pytest.mark.parametrize("fused", [False, True])
+def test_forward_is_the_equations(channels: int, gates: bool, fused: bool) -> None:
+    network = lively(DRAN(channels, **SMALL, gates=gates))
     image = np.random.default_rng(0).random((channels, 9, 11))
     with torch.no_grad():
-        noise = network(torch.from_numpy(image[None]).float())[0].numpy()
+        run = fuse(network) if fused else network
+        noise = run(torch.from_numpy(image[None]).float())[0].numpy()
     np.testing.assert_allclose(noise, equations(network, image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_dense_convolution_is_the_grouped_one(precision: torch.dtype) -> None:
+    network = lively(DRAN(1, **SMALL))
+    images = torch.rand(3, 1, 12, 16)
+    noises, gradients = [], []
+    for form in ("grouped", "dense"):
+        network.set_convolution(form)
+        network.zero_grad()
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            noise = network(images).float()
+        noise.square().mean().backward()
+        noises.append(noise.detach())
+        gradients.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
+    tolerance = 1e-4 if precision == torch.float32 else 0.03
+    for one, other in (noises, gradients):
+        assert (one - other).norm() <= tolerance * one.norm()
 
 
 def test_compatibility_switches_are_the_equations_of_the_released_code() -> None:

@@ -9,7 +9,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from .blocks import DynamicConv2d, DynamicResidualAttentionBlock, NoiseGate, Padding
+from .blocks import (
+    ConvolutionForm,
+    DynamicConv2d,
+    DynamicResidualAttentionBlock,
+    NoiseGate,
+    Padding,
+)
 
 SMALLEST_SIDE = 8
 """Images narrower than this (in pixels) are refused."""
@@ -38,6 +44,8 @@ class DRAN(nn.Module):
         Kernels K that each dynamic convolution mixes.
     temperature : float
         Temperature of the kernel attention.
+    gates : bool
+        False replaces the noise gates by plain skip connections, as in Table 3.
     share_blocks : bool
         Run the first block ``blocks`` times, each time with a noise gate of its
         own, as the released code does.
@@ -58,6 +66,7 @@ class DRAN(nn.Module):
         layers: int = 5,
         kernels: int = 4,
         temperature: float = 1.0,
+        gates: bool = True,
         share_blocks: bool = False,
         gate_slope: float = 0.1,
         gate_padding: Padding = "zeros",
@@ -72,6 +81,7 @@ class DRAN(nn.Module):
             "layers": layers,
             "kernels": kernels,
             "temperature": temperature,
+            "gates": gates,
             "share_blocks": share_blocks,
             "gate_slope": gate_slope,
             "gate_padding": gate_padding,
@@ -84,7 +94,8 @@ class DRAN(nn.Module):
             for _ in range(1 if share_blocks else blocks)
         )
         self.gates = nn.ModuleList(
-            NoiseGate(features, gate_slope, gate_padding) for _ in range(blocks)
+            NoiseGate(features, gate_slope, gate_padding) if gates else nn.Identity()
+            for _ in range(blocks)
         )
         self.tail = nn.Conv2d(features, channels, 3, padding=1, bias=False)
 
@@ -106,6 +117,12 @@ class DRAN(nn.Module):
             if isinstance(module, DynamicConv2d):
                 module.attention.temperature = float(temperature)
         self.arguments["temperature"] = float(temperature)
+
+    def set_convolution(self, form: ConvolutionForm) -> None:
+        """Choose how batches are convolved: the result is the same, the speed is not."""
+        for module in self.modules():
+            if isinstance(module, DynamicConv2d):
+                module.form = form
 
     def forward(self, image: Tensor) -> Tensor:
         """Predict the noise.

@@ -81,7 +81,10 @@ class FusedDRAN(nn.Module):
         self.bounded = network.bounded
         self.head, self.tail = deepcopy(network.head), deepcopy(network.tail)
         self.blocks = nn.ModuleList(_fuse_block(block) for block in network.blocks)  # type: ignore[arg-type]
-        self.gates = nn.ModuleList(FusedNoiseGate(gate) for gate in network.gates)  # type: ignore[arg-type]
+        self.gates = nn.ModuleList(
+            FusedNoiseGate(gate) if isinstance(gate, NoiseGate) else nn.Identity()
+            for gate in network.gates
+        )
         self.eval().requires_grad_(False)
 
     def forward(self, image: Tensor) -> Tensor:
