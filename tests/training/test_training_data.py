@@ -11,14 +11,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_dran.errors import FileReadError, InputError
+from napari_dran.errors import InputError
 from napari_dran.training.data import (
     TrainingImage,
     choose_kind,
-    corpus_files,
     corpus_sources,
     read_folder,
-    read_image,
     split,
 )
 from napari_dran.training.recipe import Recipe
@@ -172,24 +170,6 @@ def test_mixed_kinds_are_a_clear_choice() -> None:
     assert choose_kind([grey], Recipe(), print) == ([grey], 1)
     with pytest.raises(InputError, match=r"images are colour, e.g. b, .* Choose channels 3"):
         choose_kind([colour], Recipe(channels=1), print)
-
-
-def test_evaluation_reads_pngs_on_their_own_scale(tmp_path: Path) -> None:
-    save(tmp_path / "mri" / "a.png", np.full((5, 6), 51, np.uint8))
-    save(tmp_path / "mri" / "b.png", np.full((5, 6), 13107, np.uint16))
-    save(tmp_path / "skin" / "c.png", np.full((5, 6, 3), 51, np.uint8))
-    save(tmp_path / "skin" / "d.png", np.full((5, 6, 4), 51, np.uint8))
-    images = [read_image(path) for path in corpus_files(tmp_path)]
-    assert [i.name for i in images] == ["mri/a.png", "mri/b.png", "skin/c.png", "skin/d.png"]
-    assert [i.pixels.shape for i in images] == [(1, 5, 6)] * 2 + [(3, 5, 6)] * 2
-    for one in images:
-        assert one.pixels.dtype == np.float32
-        np.testing.assert_allclose(one.pixels, 0.2, rtol=1e-6)
-    (tmp_path / "mri" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
-    with pytest.raises(FileReadError, match=r"a\.png"):
-        read_image(tmp_path / "mri" / "a.png")
-    with pytest.raises(InputError, match="modality"):
-        corpus_files(tmp_path / "mri")
 
 
 def test_sources_of_a_folder_without_a_manifest(tmp_path: Path) -> None:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileReadError, InputError, OutputExistsError
-from ..files import READABLE_SUFFIXES, WRITABLE_SUFFIXES
+from ..files import DICOM_SUFFIXES, READABLE_SUFFIXES, WRITABLE_SUFFIXES
 from ..files.atomic import check_target
 from ..files.dicom_series import find, is_dicom
 
 RESIDUAL_SUFFIXES = tuple(suffix for suffix in WRITABLE_SUFFIXES if suffix != ".png")
 """Formats that hold negative fractions."""
-
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ _MGH = (".mgz", ".mgh")
 _MINC = (".mnc",)
 _TIFF = (".tif", ".tiff")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
-_DICOM = (".dcm", ".dicom", ".ima")
+DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 READABLE_SUFFIXES: tuple[str, ...] = (
-    *_NIFTI, *_ITK, *_MGH, *_MINC, *_TIFF, *_PICTURES, *_DICOM,
+    *_NIFTI, *_ITK, *_MGH, *_MINC, *_TIFF, *_PICTURES, *DICOM_SUFFIXES,
 )  # fmt: skip
 """Lower case; DICOM files are known by their content as well, folders of them too."""
 
@@ -55,7 +55,7 @@ def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
 
         return read_dicom(path, series)
     suffix = _suffix(path, READABLE_SUFFIXES)
-    if not suffix or suffix in _DICOM:
+    if not suffix or suffix in DICOM_SUFFIXES:
         return _read_dicom_file(path, suffix, series)
     from .reading import reading
 

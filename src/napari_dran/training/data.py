@@ -5,27 +5,23 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from ..errors import DranError, FileReadError, InputError
+from ..errors import DranError, InputError
 from ..files import READABLE_SUFFIXES, read_volume
-from ..files.dicom_series import find, is_dicom_file
 from ..intensity import choose_window, normalise
 from ..slices import sample_evenly, slice_indices
 from ..volume import Volume
 from .recipe import Recipe
+from .sources import find_sources
 
 MAX_GREY = 255.0
-MAX_GREY_16 = 65535.0
 
 MANIFEST = "manifest.csv"
-DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 FLATTEST = 0.02
 """Slices whose values span less than this are air: nothing is learnt from them."""
@@ -54,16 +50,6 @@ class TrainingImage:
     modality: str
     pixels: np.ndarray
     group: str = ""
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A file, or one DICOM series, that holds an image."""
-
-    path: Path
-    name: str
-    patient: str = ""
-    series: str | None = None
 
 
 def read_folder(
@@ -102,7 +88,7 @@ def read_folder(
         raise InputError(f"There is no folder {root}. Name the folder that holds the images.")
     groups = _manifest_groups(root, recipe.split_by)
     images, failed = [], 0
-    for source in _sources(root):
+    for source in find_sources(root):
         try:
             volume = read_volume(source.path, series=source.series)
             slices = list(cut_slices(volume, recipe))
@@ -219,48 +205,6 @@ def choose_kind(
     )
 
 
-def corpus_files(folder: str | Path) -> list[Path]:
-    """List ``<folder>/<modality>/*.png``, sorted by name.
-
-    Raises
-    ------
-    InputError
-        There is no such file.
-    """
-    root = Path(folder)
-    paths = sorted(root.glob("*/*.png"))
-    if not paths:
-        raise InputError(
-            f"Found no images in {root}. Expected PNG files in folders named after the "
-            f"modality, e.g. {root / 'mri' / 'image.png'}."
-        )
-    return paths
-
-
-def read_image(path: Path) -> TrainingImage:
-    """Read ``<modality>/<file>.png``, 8 or 16 bit, its largest possible value as 1.
-
-    Raises
-    ------
-    FileReadError
-        The image is damaged.
-    """
-    try:
-        with Image.open(path) as image:
-            plain = "RGB" if image.mode in ("P", "PA", "RGBA", "CMYK") else "L"
-            known = image.mode in ("L", "RGB") or image.mode.startswith("I")
-            pixels = np.asarray(image if known else image.convert(plain))
-    except (OSError, SyntaxError) as error:
-        raise FileReadError(
-            f"Could not read {path} ({error}). Remove the file or get it again."
-        ) from error
-    largest = MAX_GREY if pixels.dtype == np.uint8 else MAX_GREY_16
-    scaled = pixels.astype(np.float32) / np.float32(largest)
-    scaled = scaled[None] if scaled.ndim == 2 else scaled.transpose(2, 0, 1)
-    name = f"{path.parent.name}/{path.name}"
-    return TrainingImage(name, path.parent.name, np.ascontiguousarray(scaled))
-
-
 def corpus_sources(folder: str | Path) -> dict[str, str]:
     """Map each source of a folder's manifest to its licence, for a weights card.
 
@@ -273,39 +217,6 @@ def corpus_sources(folder: str | Path) -> dict[str, str]:
         if rows and {"source", "licence"} <= set(rows[0]):
             return {row["source"]: row["licence"] for row in rows}
     return {f"folder {Path(folder).resolve().name}": "not stated"}
-
-
-def _sources(root: Path) -> Iterator[_Source]:
-    """List the files and DICOM series below a folder, by name."""
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(place)
-        paths = [here / name for name in sorted(names) if not name.startswith(".")]
-        dicom = False
-        for path in paths:
-            name = path.name.lower()
-            if name.endswith(READABLE_SUFFIXES) and not name.endswith(DICOM_SUFFIXES):
-                yield _Source(path, path.relative_to(root).as_posix())
-            elif name != "dicomdir" and (name.endswith(DICOM_SUFFIXES) or is_dicom_file(path)):
-                dicom = True
-        if dicom:
-            yield from _series(here, root)
-
-
-def _series(folder: Path, root: Path) -> Iterator[_Source]:
-    """List the DICOM series whose files lie in ``folder`` itself."""
-    inside = folder.relative_to(root).as_posix()
-    place = "" if inside == "." else f"{inside}/"
-    found = find(folder)
-    for info, headers in found.series:
-        if any(file.parent == folder for file in info.files):
-            patient = str(headers[0].get("PatientID") or "")
-            group = f"patient {patient}" if patient else ""
-            yield _Source(folder, f"{place}series-{info.number}", group, str(info.number))
-    for path in found.unreadable:
-        if path.parent == folder:
-            # Reading it again gives the sentence to report.
-            yield _Source(path, path.relative_to(root).as_posix())
 
 
 def _manifest_groups(root: Path, split_by: str) -> dict[str, str]:

@@ -179,7 +179,7 @@ def evaluate(
     WeightsError
         Unknown weights, or none of the images is of their kind.
     """
-    from .data import corpus_files, read_image
+    from .corpus import corpus_files, read_image
 
     _check_sigmas(sigmas)
     paths = corpus_files(root)
