@@ -12,12 +12,14 @@ from napari_dran.training.noise_models import (
     add_noise,
     correlated,
     gaussian,
+    log_speckle,
+    photomultiplier,
     poisson_gaussian,
     released,
     rician,
     speckle,
 )
-from napari_dran.training.recipe import NOISE_NAMES, Noise, sigma_range
+from napari_dran.training.recipe import NOISE_NAMES, WITH_WIDTH, Noise, sigma_range
 
 SIDE = 256
 LEVELS = torch.tensor([0.0, 0.2, 0.5, 1.0]).view(4, 1, 1, 1)
@@ -91,6 +93,47 @@ def test_speckle_is_gamma_of_mean_one() -> None:
     # Fully developed: an exponential distribution.
     full = speckle(torch.ones(1, 1, SIDE, SIDE), strength(1.0, 1), seeded())
     assert (full > 1).float().mean().item() == pytest.approx(math.exp(-1), abs=0.01)
+
+
+def test_photomultiplier_has_the_moments_of_its_amplifier() -> None:
+    sigma, level = 0.3, 0.4
+    clean = torch.full((200, 1, 96, 96), level)
+    noise = (photomultiplier(clean, strength(sigma, 200), seeded()) - clean).double().flatten(1)
+    assert noise.mean().item() == pytest.approx(0, abs=0.001)
+    # Up to a tenth of the variance at white is read noise, the rest grows with the signal.
+    expected = [sigma**2 * (share + (1 - share) * level) for share in (0, 0.1)]
+    variances = noise.var(1)
+    assert expected[0] * 0.95 < variances.min() < variances.max() < expected[1] * 1.05
+    # With gain sigma^2 (1 - share) / F it is (2 - 1 / F) (1 - share)^2, on average this.
+    third = noise.pow(3).mean(1) / (sigma**4 * level)
+    assert third.mean().item() == pytest.approx((2 - math.log(2)) * 0.9033, rel=0.03)
+    assert third.min() < 1 < 1.4 < third.max()
+    dark = torch.zeros(20, 1, 64, 64)
+    assert photomultiplier(dark, strength(sigma, 20), seeded()).var().item() < 0.1 * sigma**2
+
+
+def test_log_speckle_is_the_logarithm_of_an_exponential() -> None:
+    sigma = 0.1
+    noise = (log_speckle(FLAT, strength(sigma), seeded()) - FLAT).double()
+    means, variances = moments(noise)
+    assert means == pytest.approx([0] * 4, abs=0.002)
+    assert variances == pytest.approx([sigma**2] * 4, rel=0.03)
+    assert noise.pow(3).mean().item() / sigma**3 == pytest.approx(-1.1395, abs=0.1)
+    # The intensity is above its mean with probability exp(-1).
+    bright = noise > sigma * math.sqrt(6) / math.pi * 0.5772
+    assert bright.double().mean().item() == pytest.approx(math.exp(-1), abs=0.005)
+
+
+@pytest.mark.parametrize("name", WITH_WIDTH)
+def test_a_filter_correlates_noise_and_keeps_its_strength(name: str) -> None:
+    clean = torch.full((64, 1, 48, 48), 0.5)
+    mixture = [Noise(name, (40, 40))], [Noise(name, (40, 40), width=(0.8, 0.8))]
+    white, wide = (add_noise(clean, noises, seeded()) - clean for noises in mixture)
+    if name != "correlated":
+        assert wide.std().item() == pytest.approx(white.std().item(), rel=0.05)
+        assert (white[..., 1:] * white[..., :-1]).mean().item() / white.var().item() < 0.02
+    neighbours = (wide[..., 1:] * wide[..., :-1]).mean().item() / wide.var().item()
+    assert neighbours == pytest.approx(math.exp(-1 / (4 * 0.8**2)), abs=0.03)
 
 
 def test_correlated_noise_has_the_power_spectrum_of_its_filter() -> None:

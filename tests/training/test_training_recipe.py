@@ -39,7 +39,7 @@ def test_values_of_yaml() -> None:
         ({"noise": [{"model": "rice"}]}, "no noise model 'rice'. Expected one of gaussian"),
         ({"noise": [{"sigma": [30, 10]}]}, "low then high, got 30 to 10"),
         ({"noise": [{"sigma": [0, 300]}]}, "within 0 and 255"),
-        ({"noise": [{"width": [1, 2]}]}, "only 'correlated' does"),
+        ({"noise": [{"width": [1, 2]}]}, "only these do: correlated, "),
         ({"noise": [{"model": "correlated", "width": [1, 9]}]}, "within 0.05 and 4"),
         ({"noise": [{"weight": 0}]}, "weight above 0"),
         ({"noise": []}, "at least one noise model"),

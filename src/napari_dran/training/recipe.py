@@ -17,7 +17,13 @@ RATE_FROM_SCRATCH = 1e-3
 RATE_FROM_WEIGHTS = 1e-4
 LARGEST_SEED = 2**32
 
-NOISE_NAMES = ("gaussian", "released", "rician", "poisson-gaussian", "speckle", "correlated")
+NOISE_NAMES = (
+    "gaussian", "released", "rician", "poisson-gaussian", "photomultiplier", "speckle",
+    "log-speckle", "correlated",
+)  # fmt: skip
+
+WITH_WIDTH = ("correlated", "poisson-gaussian", "photomultiplier", "speckle", "log-speckle")
+"""Models whose noise can be correlated: its mean is zero, so a filter only spreads it."""
 
 LARGEST_WIDTH = 4.0
 """Widest correlation of noise, in pixels: the filter must stay small beside a crop."""
@@ -45,7 +51,8 @@ class Noise:
     weight : float
         Its share of a mixture, relative to those of the others.
     width : tuple of float, optional
-        For "correlated": range of the filter's standard deviation in pixels.
+        For the models in :data:`WITH_WIDTH`: range of the standard deviation, in
+        pixels, of a filter that correlates their noise.
 
     Raises
     ------
@@ -66,10 +73,10 @@ class Noise:
             )
         _check_range("sigma", self.sigma, 0.0, GREY_LEVELS)
         if self.width is not None:
-            if self.model != "correlated":
+            if self.model not in WITH_WIDTH:
                 raise InputError(
-                    f"The noise model {self.model!r} has no width, only 'correlated' does. "
-                    "Remove it."
+                    f"The noise model {self.model!r} has no width, only these do: "
+                    f"{', '.join(WITH_WIDTH)}. Remove it."
                 )
             _check_range("width", self.width, 0.05, LARGEST_WIDTH)
         if not (math.isfinite(self.weight) and self.weight > 0):
@@ -148,6 +155,9 @@ class Recipe:
         is validated and kept; 0 for none.
     precision : {"auto", "32", "bf16", "fp16"}
         Of the network's passes; weights and their updates are always float32.
+    convolution : {"auto", "grouped", "dense"}
+        How DRAN's dynamic convolutions are computed; the sum is the same. "auto" is
+        "grouped", on CUDA the form that a few timed steps show to be faster.
     validate_every : int
         Steps between validations, each of which also saves the checkpoint.
     validation_sigmas : tuple of float
@@ -197,6 +207,7 @@ class Recipe:
     annealing: float = 0.15
     averaging: float = 0.999
     precision: Literal["auto", "32", "bf16", "fp16"] = "auto"
+    convolution: Literal["auto", "grouped", "dense"] = "auto"
 
     validate_every: int = 200
     validation_sigmas: tuple[float, ...] = (10.0, 25.0, 50.0)
