@@ -31,5 +31,7 @@ def test_import_of_what_is_no_checkpoint(refused: Any, tmp_path: Path) -> None:
     wrong.write_bytes(b"hello")
     output = tmp_path / "out.safetensors"
     assert "checkpoint" in refused("weights", "import", wrong, "-o", output)
-    assert "There is no file" in refused("weights", "import", tmp_path / "no.pth", "-o", output)
+    assert "There is no checkpoint" in refused(
+        "weights", "import", tmp_path / "no.pth", "-o", output
+    )
     assert not output.exists()

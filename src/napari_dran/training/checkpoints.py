@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..denoising.denoiser import COLOUR, GREY
 from ..errors import WeightsError
-from ..weights import Card, build_network, load_weights, save_weights
+from ..weights import Card, build_network, load_weights, read_pickled, save_weights
 from .recipe import SCRATCH, Noise, Recipe, sigma_range
 
 SUFFIXES = (".ckpt", ".pt")
@@ -77,15 +77,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     WeightsError
         There is no such file, or it is no such checkpoint.
     """
-    if not Path(path).is_file():
-        raise WeightsError(f"There is no checkpoint {path}.")
-    try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, all meaning the same here
-        raise WeightsError(
-            f"{path} is not a checkpoint that can be read without running code in it "
-            f"({type(error).__name__}). Expected one that 'napari-dran train' wrote."
-        ) from error
+    values = read_pickled(path, "one that 'napari-dran train' wrote")
     try:
         if "psnr25" in values:  # the first trainer's
             return Checkpoint(

@@ -1,22 +1,17 @@
-"""Weight files: safetensors with a card that says what the weights are.
-
-Nothing is ever unpickled, except a foreign checkpoint that a user imports, and
-that one with ``weights_only=True``.
-"""
+"""Weight files: safetensors whose metadata hold the card."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from importlib import resources
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import FileWriteError, OutputExistsError, WeightsError
+from ..errors import FileWriteError, OutputExistsError, WeightsError
+from .card import Card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,75 +20,13 @@ SUFFIX = ".safetensors"
 CARD_KEY = "napari-dran"
 """Key of the card in the metadata of the safetensors file."""
 
-
-@dataclass(frozen=True)
-class Card:
-    """What a weights file is, where it comes from, and what it was measured to do.
-
-    Parameters
-    ----------
-    name : str
-        Short name, as given to ``weights=``.
-    architecture : str
-        "dran", "dncnn" or "residual-mid".
-    arguments : mapping
-        Arguments of the network's class.
-    channels : int
-        Image channels: 1 for grey, 3 for colour.
-    sigma_range : tuple of float
-        Standard deviations of the noise it was trained for, in grey levels of
-        255 of the window.
-    description : str
-        One sentence for people.
-    steps : int
-        Optimiser steps.
-    training : mapping
-        How it was trained: recipe, hardware, time.
-    data : mapping
-        Source of the training images -> its licence.
-    scores : mapping
-        Measured results, by test set.
-    licence : str
-        What the weights may be used for.
-    sha256 : str
-        Of the tensors; filled in when saved, checked when loaded.
-    """
-
-    name: str
-    architecture: str
-    arguments: Mapping[str, Any]
-    channels: int
-    sigma_range: tuple[float, float]
-    description: str = ""
-    steps: int = 0
-    training: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
-    licence: str = "not stated"
-    sha256: str = ""
-
-    @property
-    def kind(self) -> str:
-        """Kind of images it takes: "grey" or "colour"."""
-        return "grey" if self.channels == 1 else "colour"
-
-    def to_json(self) -> str:
-        """Return the card as JSON text."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Card:
-        """Read a card from JSON text; keys of later versions are ignored."""
-        values = json.loads(text)
-        known = {f.name for f in fields(cls)}
-        values = {key: value for key, value in values.items() if key in known}
-        low, high = values["sigma_range"]
-        return cls(**{**values, "sigma_range": (float(low), float(high))})
+SHIPPED = Path(__file__).parent
+"""The folder of the weights that come with the package."""
 
 
 def list_weights() -> list[Card]:
     """Return the cards of the weights that come with the package, by name."""
-    return [read_card(path) for path in sorted(_shipped_folder().glob(f"*{SUFFIX}"))]
+    return [read_card(path) for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))]
 
 
 def read_card(weights: str | Path) -> Card:
@@ -111,7 +44,7 @@ def read_card(weights: str | Path) -> Card:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = _resolve(weights)
+    path = weights_file(weights)
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
@@ -155,7 +88,7 @@ def load_weights(weights: str | Path) -> tuple[nn.Module, Card]:
     from safetensors.numpy import load_file
 
     card = read_card(weights)
-    tensors = load_file(_resolve(weights))
+    tensors = load_file(weights_file(weights))
     found = _hash(tensors)
     if found != card.sha256:
         raise WeightsError(
@@ -185,8 +118,8 @@ def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
     WeightsError
         Unknown architecture, or arguments it does not have.
     """
-    from .network.baselines import DnCNN, ResidualMID
-    from .network.dran import DRAN
+    from ..network.baselines import DnCNN, ResidualMID
+    from ..network.dran import DRAN
 
     classes: dict[str, type[nn.Module]] = {
         "dran": DRAN,
@@ -204,6 +137,31 @@ def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
             f"Arguments that {architecture} does not have: {error}. The file may come from a later "
             "version of napari-dran."
         ) from error
+
+
+def weights_file(weights: str | Path) -> Path:
+    """Return the path of a shipped name or of a file.
+
+    Raises
+    ------
+    WeightsError
+        There are no such weights.
+    """
+    if not isinstance(weights, str | Path):
+        raise WeightsError(f"Expected a name or a file of weights, got {weights!r}.")
+    path = Path(weights)
+    if path.suffix or isinstance(weights, Path) or len(path.parts) > 1:
+        if not path.is_file():
+            raise WeightsError(f"There is no weights file {path}.")
+        return path
+    shipped = SHIPPED / f"{weights}{SUFFIX}"
+    if not shipped.is_file():
+        known = ", ".join(sorted(p.stem for p in SHIPPED.glob(f"*{SUFFIX}")))
+        raise WeightsError(
+            f"Unknown weights {str(weights)!r}. Known are {known}; or give the path of a "
+            f"{SUFFIX} file."
+        )
+    return shipped
 
 
 def save_weights(
@@ -255,89 +213,6 @@ def save_weights(
     finally:
         partial.unlink(missing_ok=True)
     return written
-
-
-def import_checkpoint(
-    checkpoint: str | Path,
-    output: str | Path,
-    *,
-    name: str | None = None,
-    overwrite: bool = False,
-) -> Card:
-    """Convert a checkpoint of the authors' released code.
-
-    Parameters
-    ----------
-    checkpoint : str or Path
-        A ``.pth`` file: a state dict, or the dict with "stateDictEG" that the
-        released trainer saves. Read with ``weights_only=True``, so no code in it
-        is run.
-    output : str or Path
-        The .safetensors file to write.
-    name : str, optional
-        Name on the card; by default that of the output file.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    WeightsError
-        Not a checkpoint of the released DRAN.
-    """
-    import torch
-
-    from .network.released import network_from_released
-
-    source = Path(checkpoint)
-    if not source.exists():
-        raise WeightsError(f"There is no file {source}.")
-    try:
-        state = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, all meaning the same here
-        raise WeightsError(
-            f"{source} is not a checkpoint that can be read without running code in it "
-            f"({type(error).__name__}). Expected a PyTorch state dict."
-        ) from error
-    if isinstance(state, Mapping) and "stateDictEG" in state:
-        state = state["stateDictEG"]
-    if not isinstance(state, Mapping) or not all(
-        isinstance(v, torch.Tensor) for v in state.values()
-    ):
-        raise WeightsError(f"{source} holds no state dict. Expected names mapped to tensors.")
-    network = network_from_released(state)
-    card = Card(
-        name=name or Path(output).stem,
-        architecture="dran",
-        arguments=network.arguments,
-        channels=network.channels,
-        sigma_range=(0.0, 50.0),
-        description=f"Imported from {source.name}, trained with the released code of DRAN.",
-        licence="that of the checkpoint it was imported from",
-    )
-    return save_weights(output, network, card, overwrite=overwrite)
-
-
-def _shipped_folder() -> Path:
-    return Path(str(resources.files("napari_dran"))) / "weights"
-
-
-def _resolve(weights: str | Path) -> Path:
-    """Return the path of a shipped name or of a file."""
-    if not isinstance(weights, str | Path):
-        raise WeightsError(f"Expected a name or a file of weights, got {weights!r}.")
-    path = Path(weights)
-    if path.suffix or isinstance(weights, Path) or len(path.parts) > 1:
-        if not path.is_file():
-            raise WeightsError(f"There is no weights file {path}.")
-        return path
-    shipped = _shipped_folder() / f"{weights}{SUFFIX}"
-    if not shipped.is_file():
-        known = ", ".join(sorted(p.stem for p in _shipped_folder().glob(f"*{SUFFIX}")))
-        raise WeightsError(
-            f"Unknown weights {str(weights)!r}. Known are {known}; or give the path of a "
-            f"{SUFFIX} file."
-        )
-    return shipped
 
 
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:

@@ -1,0 +1,34 @@
+"""Weight files: safetensors with a card that says what the weights are.
+
+Nothing is ever unpickled, except a foreign checkpoint that a user imports, and
+that one with ``weights_only=True``.
+"""
+
+from __future__ import annotations
+
+from .card import Card
+from .foreign import import_checkpoint, read_pickled
+from .store import (
+    CARD_KEY,
+    SUFFIX,
+    build_network,
+    list_weights,
+    load_weights,
+    read_card,
+    save_weights,
+    weights_file,
+)
+
+__all__ = [
+    "CARD_KEY",
+    "SUFFIX",
+    "Card",
+    "build_network",
+    "import_checkpoint",
+    "list_weights",
+    "load_weights",
+    "read_card",
+    "read_pickled",
+    "save_weights",
+    "weights_file",
+]
