@@ -15,13 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..errors import TrainingError
+from ..network.blocks import ConvolutionForm
 from ..network.dran import DRAN
 from .checkpoints import Checkpoint
 from .crops import NoisyCrops
 from .data import TrainingImage
 from .recipe import RATE_FROM_SCRATCH, Recipe, missing_package
+from .step_speed import fastest_form
 
 try:
     from lightning.pytorch import LightningDataModule, LightningModule, Trainer
@@ -56,11 +59,15 @@ def temperature(recipe: Recipe, start: float, progress: float) -> float:
 @torch.no_grad()
 def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
     """Move ``averaged`` towards ``network`` by ``1 - decay``, batch statistics included."""
-    for old, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+    pairs = zip(averaged.state_dict().values(), network.state_dict().values(), strict=True)
+    moving = []
+    for old, new in pairs:
         if old.is_floating_point():
-            old.lerp_(new, 1.0 - decay)
+            moving.append((old, new))
         else:
             old.copy_(new)
+    # All at once: a GPU would spend longer on starting one small operation a tensor.
+    get_ema_multi_avg_fn(decay)([old for old, _ in moving], [new for _, new in moving], None)
 
 
 def residual_loss(name: str, predicted: Tensor, noise: Tensor) -> Tensor:
@@ -95,6 +102,7 @@ class DenoisingModule(LightningModule):
         self.best = -math.inf
         self.scores: dict[str, Any] = {}
         self.losses: list[Tensor] = []
+        self.form: ConvolutionForm | None = None
         self._start_temperature = float(self._arguments().get("temperature", 1.0))
         self._last_tick: float | None = None
 
@@ -108,6 +116,23 @@ class DenoisingModule(LightningModule):
         """Return Adam on the network's parameters."""
         rate = self.recipe.learning_rate or RATE_FROM_SCRATCH
         return torch.optim.Adam(self.network.parameters(), lr=rate, betas=self.recipe.betas)
+
+    def on_fit_start(self) -> None:
+        """Choose how the convolutions are computed."""
+        if not isinstance(self.network, DRAN):
+            return
+        if self.form is None:
+            self.form = self._chosen_form(self.network)
+        self.network.set_convolution(self.form)
+
+    def _chosen_form(self, network: DRAN) -> ConvolutionForm:
+        if self.recipe.convolution != "auto":
+            return self.recipe.convolution
+        if self.device.type != "cuda":
+            return "grouped"
+        batch = self.recipe.batch // self.trainer.world_size
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.recipe.precision)
+        return fastest_form(network, batch, self.recipe.crop, self.device, dtype or torch.float32)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set learning rate and temperature for this step."""
@@ -176,6 +201,7 @@ class DenoisingModule(LightningModule):
         }
         checkpoint["napari-dran-run"] = {
             "best": self.best,
+            "form": self.form,
             "start_temperature": self._start_temperature,
         }
 
@@ -184,6 +210,8 @@ class DenoisingModule(LightningModule):
         self.elapsed = checkpoint["napari-dran"]["elapsed"]
         self.scores = checkpoint["napari-dran"]["scores"]
         self.best = checkpoint["napari-dran-run"]["best"]
+        # Another form would round differently: the run would not go on exactly.
+        self.form = checkpoint["napari-dran-run"].get("form", "grouped")
         self._start_temperature = checkpoint["napari-dran-run"]["start_temperature"]
 
     def _arguments(self) -> dict[str, Any]:
