@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_dran.errors import InputError, OutputExistsError, WeightsError
-from napari_dran.training import evaluation
+from napari_dran.training import methods
 from napari_dran.training.evaluation import Row, evaluate, noise_seed, score, summarise, write_rows
 
 GREY = np.random.default_rng(0).random((40, 44), dtype=np.float32)
@@ -120,7 +120,7 @@ def test_auto_takes_weights_by_kind(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = {channels: str(weights_file(tmp_path, channels)) for channels in (1, 3)}
-    monkeypatch.setattr(evaluation, "AUTO_WEIGHTS", both)
+    monkeypatch.setattr(methods, "AUTO_WEIGHTS", both)
     rows = evaluate(images, sigmas=(25,), device="cpu", notice=lambda text: pytest.fail(text))
     assert {row.modality for row in rows} == {"ct", "mri", "histopathology"}
 

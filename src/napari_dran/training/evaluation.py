@@ -17,11 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..denoising.denoiser import AUTO, COLOUR, GREY
+from ..denoising import AUTO
 from ..errors import InputError, WeightsError
 from ..files.atomic import writing
 from ..metrics import SSIM_SMALLEST_SIDE, psnr, ssim
 from ..noise import GREY_LEVELS, add_gaussian
+from .methods import Method, NetworkMethod
 
 SIGMAS = (10.0, 25.0, 50.0)
 
@@ -31,13 +32,6 @@ CATEGORIES = {
     "dermatology": ("dermatology",),
 }
 """Which modalities make up which category of the paper's tables."""
-
-AUTO_WEIGHTS = {1: GREY, 3: COLOUR}
-"""Weights that "auto" takes for images of one and of three channels."""
-
-Method = Callable[[np.ndarray, float], np.ndarray]
-"""Maps a noisy float32 image (height, width[, 3]), not clipped, and the standard
-deviation of its noise, both in units of [0, 1] images, to the clean image."""
 
 
 @dataclass(frozen=True)
@@ -78,59 +72,6 @@ class Mean:
     ssim: float
     psnr_noisy: float
     ssim_noisy: float
-
-
-class NetworkMethod:
-    """Weights as a :data:`Method`. The network is not told sigma.
-
-    Parameters
-    ----------
-    weights : str or Path
-        A shipped name, a .safetensors file, or "auto": :data:`AUTO_WEIGHTS` by
-        the channels of each image.
-    device : str
-        "auto", or a torch device.
-    """
-
-    def __init__(self, weights: str | Path = AUTO, device: str = AUTO) -> None:
-        from ..denoising.devices import choose_device
-        from ..weights import load_weights, read_card
-
-        self._device = choose_device(device)
-        self._load = load_weights
-        self._networks: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
-        self._by_channels = dict(AUTO_WEIGHTS)
-        self.weights = str(weights)
-        if self.weights != AUTO:
-            self._by_channels = {read_card(weights).channels: str(weights)}
-
-    def takes(self, channels: int) -> bool:
-        """Whether there are weights for images of that many channels."""
-        return channels in self._by_channels
-
-    def __call__(self, noisy: np.ndarray, sigma: float = 0.0) -> np.ndarray:
-        """Denoise an image (height, width) or (height, width, 3)."""
-        name = self._by_channels[1 if noisy.ndim == 2 else noisy.shape[2]]
-        if name not in self._networks:
-            self._networks[name] = self._prepare(name)
-        clean: np.ndarray = noisy - self._networks[name](noisy)
-        return clean
-
-    def _prepare(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
-        import torch
-
-        from ..network.fused import fuse
-
-        network = fuse(self._load(name)[0]).to(self._device)
-
-        def predict(noisy: np.ndarray) -> np.ndarray:
-            planes = noisy[None, None] if noisy.ndim == 2 else noisy.transpose(2, 0, 1)[None]
-            tensor = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
-            with torch.inference_mode():
-                noise: np.ndarray = network(tensor.to(self._device))[0].float().cpu().numpy()
-            return noise[0] if noisy.ndim == 2 else noise.transpose(1, 2, 0)
-
-        return predict
 
 
 def evaluate(
