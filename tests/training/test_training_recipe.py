@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from napari_dran.errors import FileReadError, InputError, MissingPackageError
-from napari_dran.training.recipe import Noise, Recipe, make_recipe, read_recipe
+from napari_dran.training.recipe import Noise, Recipe
+from napari_dran.training.recipe_file import make_recipe, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "training").glob("*.yaml"))
 

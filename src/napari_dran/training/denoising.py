@@ -67,7 +67,8 @@ def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
         else:
             old.copy_(new)
     # All at once: a GPU would spend longer on starting one small operation a tensor.
-    get_ema_multi_avg_fn(decay)([old for old, _ in moving], [new for _, new in moving], None)
+    move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    move([old for old, _ in moving], [new for _, new in moving], None)
 
 
 def residual_loss(name: str, predicted: Tensor, noise: Tensor) -> Tensor:

@@ -1,15 +1,13 @@
-"""The recipe: everything that decides what training does, and its YAML files."""
+"""The recipe: everything that decides what training does."""
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ..errors import FileReadError, InputError, MissingPackageError
+from ..errors import InputError, MissingPackageError
 from ..noise import GREY_LEVELS
 
 SCRATCH = "scratch"
@@ -254,70 +252,6 @@ class Recipe:
         return asdict(self)
 
 
-def read_recipe(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file of recipe keys, for :func:`make_recipe`.
-
-    Raises
-    ------
-    FileReadError
-        The file is missing or not YAML.
-    MissingPackageError
-        The packages for training are not installed.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileReadError(f"Could not read the recipe {path}: {reason}.") from error
-    values = parse_yaml(text, f"the recipe {path}")
-    if not isinstance(values, dict):
-        raise FileReadError(f"The recipe {path} holds no keys. Expected lines such as 'crop: 64'.")
-    return values
-
-
-def parse_yaml(text: str, name: str = "the value") -> Any:
-    """Read a value written in YAML; ``name`` says in messages what it is.
-
-    Raises
-    ------
-    FileReadError
-        It is not YAML.
-    MissingPackageError
-        The packages for training are not installed.
-    """
-    try:
-        import yaml
-    except ImportError as error:
-        raise missing_package("PyYAML") from error
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise FileReadError(f"Could not read {name}: {' '.join(str(error).split())}.") from error
-
-
-def make_recipe(values: Mapping[str, Any]) -> Recipe:
-    """Make a recipe from values that a user wrote: every key and type is checked.
-
-    Raises
-    ------
-    InputError
-        An unknown key, or a value of another kind.
-    MissingPackageError
-        The packages for training are not installed.
-    """
-    try:
-        from pydantic import TypeAdapter, ValidationError
-    except ImportError as error:
-        raise missing_package("pydantic") from error
-    if values.get("precision") == 32:  # YAML takes it for a number
-        values = {**values, "precision": "32"}
-    try:
-        recipe: Recipe = TypeAdapter(Recipe).validate_python(dict(values))
-    except ValidationError as error:
-        raise InputError(_explain(error.errors()[0])) from error
-    return recipe
-
-
 def sigma_range(noises: Sequence[Noise]) -> tuple[float, float]:
     """Return the smallest and the largest sigma of a mixture, in grey levels of 255."""
     return min(n.sigma[0] for n in noises), max(n.sigma[1] for n in noises)
@@ -329,18 +263,3 @@ def missing_package(name: str) -> MissingPackageError:
         f"Training needs the package {name}, which is not installed. "
         "Install it with: pip install 'napari-dran[train]'."
     )
-
-
-def _explain(error: Mapping[str, Any]) -> str:
-    """Turn pydantic's first complaint into a sentence."""
-    place = [str(part) for part in error["loc"]]
-    if error["type"] == "unexpected_keyword_argument":
-        known = [f.name for f in fields(Noise if place[0] == "noise" else Recipe)]
-        close = difflib.get_close_matches(place[-1], known, 1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(known)}."
-        return f"The recipe has an unknown key {'.'.join(place)!r}. {hint}"
-    cause = error.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return str(cause)
-    message = str(error["msg"]).removeprefix("Value error, ")
-    return f"The recipe's {'.'.join(place)} cannot be {error['input']!r}: {message}."

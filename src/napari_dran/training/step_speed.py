@@ -66,9 +66,9 @@ def step_seconds(
     noisy, noise = torch.rand(shape, device=device), torch.rand(shape, device=device)
     if channels_last:
         noisy = noisy.contiguous(memory_format=torch.channels_last)
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                module.to(memory_format=torch.channels_last)
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-5)
     run = torch.compile(network) if compiled else network
 
@@ -76,7 +76,7 @@ def step_seconds(
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             predicted = run(noisy)
         optimiser.zero_grad()
-        F.l1_loss(predicted.float(), noise).backward()
+        torch.autograd.backward(F.l1_loss(predicted.float(), noise))
         optimiser.step()
 
     return _median_seconds(step, device)
@@ -126,7 +126,7 @@ def step_operations(network: nn.Module, batch: int, crop: int) -> float:
         counted.set_convolution("grouped")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         counted(torch.zeros(2, int(network.channels), crop, crop))  # type: ignore[arg-type]
-    return PASSES * counter.get_total_flops() * batch / 2
+    return float(PASSES * counter.get_total_flops() * batch / 2)
 
 
 def _median_seconds(run: Callable[[], object], device: torch.device) -> float:
