@@ -104,7 +104,9 @@ class DynamicConv2d(nn.Module):
         attention = self.attention(x)
         scaled = attention.to(x.dtype)[:, :, None, None, None] * x[:, None]
         out = F.conv2d(scaled.flatten(1, 2), self.weight.transpose(0, 1).flatten(1, 2), padding=1)
-        return out + (attention @ self.bias.float()).to(out.dtype)[:, :, None, None]
+        bias = (attention @ self.bias.float()).to(out.dtype)
+        convolved: Tensor = out + bias[:, :, None, None]
+        return convolved
 
 
 class NoiseGate(nn.Module):
