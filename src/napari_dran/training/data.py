@@ -56,6 +56,7 @@ def read_folder(
     folder: str | Path,
     recipe: Recipe | None = None,
     notice: Callable[[str], object] = lambda sentence: None,
+    reading: Callable[[str], object] = lambda name: None,
 ) -> list[TrainingImage]:
     """Read every image below a folder; volumes become their slices.
 
@@ -71,6 +72,8 @@ def read_folder(
         patients apart.
     notice : callable
         Gets one sentence for each file that cannot be read, which is then skipped.
+    reading : callable
+        Gets the name of each file before it is read; what it raises ends the reading.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def read_folder(
     groups = _manifest_groups(root, recipe.split_by)
     images, failed = [], 0
     for source in find_sources(root):
+        reading(source.name)
         try:
             volume = read_volume(source.path, series=source.series)
             slices = list(cut_slices(volume, recipe))
@@ -195,7 +199,7 @@ def choose_kind(
         notice(f"Skipped {len(others)} {kind} images.")
         return mine, channels
     raise InputError(
-        f"The folder mixes {len(grey)} grey and {len(colour)} colour images (e.g. {grey[0].name} "
+        f"The data mixes {len(grey)} grey and {len(colour)} colour images (e.g. {grey[0].name} "
         f"and {colour[0].name}), and the network has {channels} channel"
         f"{'s' if channels > 1 else ''}. Choose: other-kind 'skip' leaves the {kind} ones out, "
         f"'use' shows them now and then; or channels {4 - channels} for a network of that kind."

@@ -15,7 +15,7 @@ import torch
 from ..denoising.devices import choose_device
 from ..errors import FileWriteError, InputError, TrainingError
 from .checkpoints import Checkpoint, read_checkpoint, start_network
-from .data import TrainingImage, choose_kind, corpus_sources, read_folder, split
+from .inputs import Data, sources_of, training_and_validation
 from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
 from .validation import Report, validation_pairs
 
@@ -60,26 +60,29 @@ class Outcome:
 
 
 def train(
-    data: str | Path,
+    data: Data,
     recipe: Recipe | None = None,
     *,
     run: str | Path,
-    validation: str | Path | None = None,
+    validation: Data | None = None,
     device: str = "auto",
     processes: int = 1,
     fast_dev_run: bool = False,
     tensorboard: bool = False,
+    reading: Callable[[str], object] = lambda name: None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], object] = lambda done, total: None,
+    losses: Callable[[int, float], object] | None = None,
     report: Callable[[Report], object] = lambda found: None,
     notice: Callable[[str], object] = lambda sentence: None,
 ) -> Outcome:
-    """Train a denoiser on a folder of images, or go on with a run that was stopped.
+    """Train a denoiser on clean images, or go on with a run that was stopped.
 
     Parameters
     ----------
-    data : path
-        Folder of clean images, see :func:`~napari_dran.training.data.read_folder`.
+    data : path, or sequence of TrainingImage, Volume or ndarray
+        Clean images: a folder, see :func:`~napari_dran.training.data.read_folder`, or
+        images in memory, see :func:`~napari_dran.training.inputs.read_images`.
     recipe : Recipe, optional
         How to train.
     run : path
@@ -87,8 +90,8 @@ def train(
         and ``best.safetensors``. If it holds a checkpoint, training goes on from
         there, exactly as if it had never stopped; if that one is finished, nothing
         is done.
-    validation : path, optional
-        Folder to validate on; by default a share of ``data``, split by patient.
+    validation : path or sequence, optional
+        Images to validate on; by default a share of ``data``, split by patient.
     device : str
         "auto", "cpu", "cuda", "cuda:1" or "mps".
     processes : int
@@ -97,10 +100,14 @@ def train(
         Two steps and a validation, to see whether everything works; writes nothing.
     tensorboard : bool
         Also log for TensorBoard, which must be installed.
+    reading : callable
+        Gets the name of each image before it is read; what it raises ends the run.
     stop : callable
         Asked after each step; True validates, saves and ends.
     progress : callable
         Gets steps done and in all.
+    losses : callable, optional
+        Gets the step and the mean loss of the last few, more often than ``report``.
     report : callable
         Gets a :class:`~napari_dran.training.validation.Report` for each validation.
     notice : callable
@@ -129,7 +136,7 @@ def train(
             f"A batch of {recipe.batch} cannot be shared by {processes} processes. Choose a "
             f"multiple of {processes}."
         )
-    images, held, channels = _read(data, validation, recipe, notice)
+    images, held, channels = training_and_validation(data, validation, recipe, notice, reading)
     network, start = start_network(recipe, channels, notice)
     recipe = _resolved(recipe, channels, chosen)
     pairs = validation_pairs(held, channels, recipe)
@@ -140,7 +147,7 @@ def train(
         "images": len(images),
         "device": _device_name(chosen),
         "processes": processes,
-        "data": corpus_sources(data),
+        "data": sources_of(data),
     }
     before = None if fast_dev_run else _begun(folder, recipe, len(images), notice)
     if before is not None:
@@ -152,7 +159,9 @@ def train(
     crops = NoisyCropsData(images, channels, recipe)
     # The crops hold the pixels from here on; a second copy could fill the memory.
     del images, held
-    supervision = Supervision(pairs, None if fast_dev_run else folder, stop, progress, report)
+    supervision = Supervision(
+        pairs, None if fast_dev_run else folder, stop, progress, report, losses
+    )
     if not fast_dev_run:
         _make_folder(folder)
     with _quiet():
@@ -193,22 +202,6 @@ def _hardware(device: torch.device, processes: int) -> dict[str, Any]:
     }
 
 
-def _read(
-    data: str | Path, validation: str | Path | None, recipe: Recipe, notice: Callable[[str], object]
-) -> tuple[list[TrainingImage], list[TrainingImage], int]:
-    """Read the images to train on and to validate on, and tell the channels."""
-    images, channels = choose_kind(read_folder(data, recipe, notice), recipe, notice)
-    if validation is not None:
-        return images, read_folder(validation, recipe, notice), channels
-    training, held = split(images, recipe.validation_share)
-    if not any(len(image.pixels) == channels for image in held):
-        notice("Too few images to keep some for validation: the scores are of training images.")
-        return images, images, channels
-    names = {image.group for image in held}
-    notice(f"Training on {len(training)} images, validating on {len(held)} ({len(names)} groups).")
-    return training, held, channels
-
-
 def _resolved(recipe: Recipe, channels: int, device: torch.device) -> Recipe:
     """Fill in what the recipe leaves to the data and the device."""
     rate = RATE_FROM_SCRATCH if recipe.weights == SCRATCH else RATE_FROM_WEIGHTS
@@ -245,7 +238,7 @@ def _begun(
     changed = [
         f"{key} was {before.recipe.get(key)}, is {now[key]}"
         for key in now
-        if key not in _MAY_CHANGE and before.recipe.get(key) != now[key]
+        if key not in _MAY_CHANGE and before.recipe.get(key, now[key]) != now[key]
     ]
     if changed:
         raise TrainingError(

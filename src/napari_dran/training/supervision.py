@@ -26,6 +26,7 @@ from .validation import (
     denoise_pairs,
     middle,
     panel,
+    score_noisy,
     score_pairs,
     tensorboard_panels,
 )
@@ -34,7 +35,8 @@ CHECKPOINT = "checkpoint.ckpt"
 BEST = f"best{SUFFIX}"
 
 ASK_EVERY = 10
-"""Steps between agreements of several processes on the time and on stopping."""
+"""Steps between agreements of several processes on the time and on stopping, and between
+losses that are told."""
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -70,6 +72,8 @@ class Supervision(Callback):
         Gets steps done and in all.
     report : callable
         Gets a :class:`Report` for each validation.
+    losses : callable, optional
+        Gets the step and the mean loss of the last few.
     """
 
     def __init__(
@@ -79,9 +83,11 @@ class Supervision(Callback):
         stop: Callable[[], bool],
         progress: Callable[[int, int], object],
         report: Callable[[Report], object],
+        losses: Callable[[int, float], object] | None = None,
     ) -> None:
         self.pairs, self.run = pairs, run
-        self.stop, self.progress, self.report = stop, progress, report
+        self.stop, self.progress, self.report, self.losses = stop, progress, report, losses
+        self.noisy_psnr: dict[float, float] = {}
         self.stopped = False
         self.table: Log | None = None
 
@@ -106,6 +112,10 @@ class Supervision(Callback):
             )
         if trainer.is_global_zero:
             self.progress(module.global_step, recipe.steps)
+            if self.losses is not None and module.global_step % ASK_EVERY == 0:
+                # Now and then only: looking at a value waits for a GPU to finish.
+                recent = torch.stack(module.losses[-ASK_EVERY:])
+                self.losses(module.global_step, float(recent.mean()))
         last = module.progress >= 1 or self.stopped
         if last or due:
             self._validate(trainer, module)
@@ -119,6 +129,7 @@ class Supervision(Callback):
         module.check_finite(loss)
         if not all_finite(psnr):
             module.check_finite(loss * math.nan)
+        self.noisy_psnr = self.noisy_psnr or score_noisy(self.pairs)
         shown = middle(module.recipe.validation_sigmas)
         first = next(index for index, pair in enumerate(self.pairs) if pair.sigma == shown)
         report = Report(
@@ -129,6 +140,7 @@ class Supervision(Callback):
             temperature=float(module.as_checkpoint().arguments.get("temperature", 1.0)),
             psnr=psnr,
             ssim=ssim,
+            noisy_psnr=self.noisy_psnr,
             best=sum(psnr.values()) / len(psnr) > module.best,
             panel=panel(self.pairs[first], outputs[first]),
         )

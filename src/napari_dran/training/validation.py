@@ -53,6 +53,8 @@ class Report:
         At this step.
     psnr, ssim : mapping
         Sigma in grey levels of 255 -> mean over the images; PSNR in dB.
+    noisy_psnr : mapping
+        The same for the images as they were before denoising.
     best : bool
         Whether the mean PSNR is the best so far.
     panel : ndarray
@@ -66,6 +68,7 @@ class Report:
     temperature: float
     psnr: Mapping[float, float]
     ssim: Mapping[float, float]
+    noisy_psnr: Mapping[float, float]
     best: bool
     panel: np.ndarray
 
@@ -149,6 +152,11 @@ def score_pairs(
         )
     means = {sigma: np.mean(values, axis=0) for sigma, values in scores.items()}
     return {s: float(m[0]) for s, m in means.items()}, {s: float(m[1]) for s, m in means.items()}
+
+
+def score_noisy(pairs: list[Pair]) -> dict[float, float]:
+    """Return the mean PSNR in dB of the noisy images, clipped to [0, 1], by sigma."""
+    return score_pairs(pairs, [pair.noisy[0].clamp(0, 1).numpy() for pair in pairs])[0]
 
 
 def panel(pair: Pair, output: np.ndarray) -> np.ndarray:
