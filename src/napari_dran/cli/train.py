@@ -16,6 +16,7 @@ import typer
 from ..errors import InputError
 from ..training.recipe import NOISE_NAMES, Noise, Recipe
 from .console import default, progress_bar, show, tell
+from .recipe_options import recipe_file, set_noise, setting
 from .shell import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -137,15 +138,15 @@ def train(
         return
     if not fast_dev_run:
         _check_output(output, overwrite)
-    values, data, validation = _recipe_file(config, data, validation)
+    values, data, validation = recipe_file(config, data, validation)
     given = {
         "weights": weights, "steps": steps, "minutes": minutes, "channels": channels,
         "other_kind": other_kind, "axis": axis, "window": window, "crop": crop, "batch": batch,
     }  # fmt: skip
     values |= {key: value for key, value in given.items() if value is not None}
-    values |= dict(_setting(text) for text in settings or [])
-    _set_noise(values, noise, sigma)
-    from ..training.recipe import make_recipe
+    values |= dict(setting(text) for text in settings or [])
+    set_noise(values, noise, sigma)
+    from ..training.recipe_file import make_recipe
 
     recipe = make_recipe(values)
     if data is None:
@@ -234,44 +235,6 @@ def _needed(output: Path | None) -> Path:
 
 def _run_folder(output: Path | None) -> Path:
     return Path("run") if output is None else output.with_name(f"{output.stem}-run")
-
-
-def _recipe_file(
-    config: Path | None, data: Path | None, validation: Path | None
-) -> tuple[dict[str, Any], Path | None, Path | None]:
-    """Read a recipe and its two folders, which are relative to it."""
-    if config is None:
-        return {}, data, validation
-    from ..training.recipe import read_recipe
-
-    values = read_recipe(config)
-    folders = [values.pop(key, None) for key in ("data", "validation")]
-    places = [None if f is None else config.parent / str(f) for f in folders]
-    # A recipe's validation images belong to its own data.
-    return values, data or places[0], validation or (None if data else places[1])
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as in YAML."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"Expected --set KEY=VALUE, got {text!r}, e.g. --set loss=l2.")
-    from ..training.recipe import parse_yaml
-
-    return key.strip(), parse_yaml(value)
-
-
-def _set_noise(values: dict[str, Any], models: list[str] | None, sigma: str | None) -> None:
-    """Put --noise and --sigma in place of the recipe's."""
-    if models:
-        values["noise"] = [{"model": model} for model in models]
-    if sigma is not None:
-        try:
-            low, high = (float(bound) for bound in sigma.split(":"))
-        except ValueError:
-            raise InputError(f"Expected --sigma LOW:HIGH, got {sigma!r}, e.g. 0:50.") from None
-        noises = values.get("noise", [{}])
-        values["noise"] = [{**entry, "sigma": (low, high)} for entry in noises]
 
 
 def _tell_report(found: Report) -> None:
