@@ -1,0 +1,96 @@
+"""The command: ``python -m training.benchmark``, one subcommand an experiment."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_dran.errors import DranError
+
+from .networks import NETWORKS, RUNS, TRAINING, train_networks
+
+if TYPE_CHECKING:
+    from napari_dran.training.validation import Report
+
+CORPUS = TRAINING.parent.parent / "shared/corpus"
+RESULTS = TRAINING / "results"
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+
+Corpus = Annotated[Path, typer.Option(help="Folder of images with train, val, test.")]
+Results = Annotated[Path, typer.Option(help="Folder of the CSV files.")]
+
+
+@app.callback()
+def benchmark() -> None:
+    """Measure denoisers and write docs/evidence.md."""
+
+
+@app.command("train-networks")
+def train_networks_command(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help=f"Repeat for more: {', '.join(NETWORKS)}."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of each.", show_default="YAML")] = None,
+    batch: Annotated[int | None, typer.Option(help="Crops a step.", show_default="YAML")] = None,
+    crop: Annotated[int | None, typer.Option(help="Their side.", show_default="YAML")] = None,
+    minutes: Annotated[float, typer.Option(help="Stop after this time in all; 0: never.")] = 0.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    output: Annotated[Path, typer.Option(help="Folder of the runs.")] = RUNS,
+    corpus: Corpus = CORPUS,
+    results: Results = RESULTS,
+) -> None:
+    """Train DRAN, its variants and the baselines with the same steps, recipe and seed.
+
+    The recipe is training/dran-grey.yaml (dran-colour.yaml for those in colour);
+    on a CPU add --steps 600 --batch 8 --crop 64. The same command goes on where an
+    earlier one was stopped.
+    """
+    finished = train_networks(
+        corpus,
+        output,
+        results,
+        only or list(NETWORKS),
+        minutes=minutes,
+        device=device,
+        progress=counter,
+        report=_tell_report,
+        notice=tell,
+        steps=steps,
+        batch=batch,
+        crop=crop,
+    )
+    tell("All are trained." if finished else "Not all are trained yet: run the command again.")
+
+
+def counter(name: str, done: int, total: int) -> None:
+    """Show on a terminal how far it is."""
+    if sys.stderr.isatty():
+        print(f"\r{name} {done}/{total} ", end="", file=sys.stderr, flush=True)
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence about the run."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _tell_report(name: str, found: Report) -> None:
+    scores = ", ".join(f"{value:.2f} at {sigma:g}" for sigma, value in found.psnr.items())
+    tell(f"{name}, step {found.step}, {found.minutes:.1f} min: PSNR {scores} dB")
+
+
+def main() -> None:
+    """Run the command; a mistake of the user's is one line."""
+    try:
+        app(prog_name="python -m training.benchmark")
+    except DranError as error:
+        tell(f"Error: {error}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
