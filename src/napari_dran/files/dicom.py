@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import FileReadError
 from ..volume import Source, Volume
-from .dicom_frames import Frame, frames_of, is_cine
+from .dicom_frames import Frame, frames_of
 from .dicom_grid import GeometryWarning, Grid, arrange
 from .dicom_pixels import Scale, stored_frames, to_real
 from .dicom_series import (
@@ -28,6 +28,7 @@ from .dicom_series import (
     quiet,
     read_header,
 )
+from .dicom_times import is_cine
 from .orientation import to_volume_order
 
 __all__ = ["DicomHeader", "GeometryWarning", "SeriesInfo", "is_dicom", "list_series", "read_dicom"]

@@ -7,17 +7,14 @@ their own. This module brings them all to one :class:`Frame`.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
+from .dicom_attributes import Attributes
 from .dicom_series import frame_count
-
-CINE_MODALITIES = ("US", "XA", "RF", "IVUS", "ES", "XC", "GM", "CF")
+from .dicom_times import acquired, frame_times, is_cine
 
 
 @dataclass(frozen=True)
@@ -93,43 +90,6 @@ class Frame:
     intercept: float
 
 
-class Attributes:
-    """Looks attributes of one frame up, from the most specific place to the top."""
-
-    def __init__(self, header: Any, number: int) -> None:
-        self.header = header
-        per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
-        shared = header.get("SharedFunctionalGroupsSequence") or []
-        self.groups = [*per_frame[number : number + 1], *shared[:1]]
-
-    def get(self, keyword: str, sequence: str = "") -> Any:
-        """Return an attribute, or None if it is missing or empty."""
-        for group in self.groups:
-            items = group.get(sequence) if sequence else None
-            value = items[0].get(keyword) if items else None
-            if value is not None and value != "":
-                return value
-        value = self.header.get(keyword)
-        return None if value == "" else value
-
-    def number(self, keyword: str, sequence: str = "") -> float | None:
-        """Return an attribute as a finite number, or None."""
-        values = self.numbers(keyword, sequence)
-        return values[0] if values else None
-
-    def numbers(self, keyword: str, sequence: str = "") -> list[float]:
-        """Return an attribute's values as finite numbers, [] if any is not one."""
-        value = self.get(keyword, sequence)
-        if value is None:
-            return []
-        values = [value] if isinstance(value, str | int | float) else list(value)
-        try:
-            numbers = [float(v) for v in values]
-        except (TypeError, ValueError):
-            return []
-        return numbers if all(math.isfinite(n) for n in numbers) else []
-
-
 def frames_of(header: Any, file: int, label: str) -> list[Frame]:
     """Describe every frame of a file.
 
@@ -167,7 +127,7 @@ def _frame(attributes: Attributes, file: int, number: int, label: str) -> Frame:
         first("NominalCardiacTriggerDelayTime", "CardiacSynchronizationSequence"),
         first("TriggerTime"),
     )
-    acquired, resolution = _acquired(attributes), first("TemporalResolution")
+    moment, resolution = acquired(attributes), first("TemporalResolution")
     dimensions = attributes.numbers("DimensionIndexValues", "FrameContentSequence")
     order = (
         kind[:2],
@@ -175,7 +135,7 @@ def _frame(attributes: Attributes, file: int, number: int, label: str) -> Frame:
         _or(first("FrameAcquisitionNumber", "FrameContentSequence"), first("AcquisitionNumber")),
         kind[2:],
         trigger,
-        _or(acquired),
+        _or(moment),
         _or(first("InstanceNumber")),
         tuple(dimensions),
         number,
@@ -201,7 +161,7 @@ def _frame(attributes: Attributes, file: int, number: int, label: str) -> Frame:
         clocks=(
             trigger / 1000 if trigger >= 0 else None,
             temporal * resolution / 1000 if resolution and temporal >= 0 else None,
-            acquired,
+            moment,
         ),
         temporal=int(temporal) if temporal >= 0 else None,
         # A slope of zero would make every voxel the same: files with it mean "none".
@@ -266,7 +226,7 @@ def _stepped(header: Any, frames: list[Frame]) -> list[Frame]:
         steps = (np.array(slices) - 1) * step
     elif not is_cine(header):
         steps = np.arange(count) * step
-    times = _frame_times(attributes, count)
+    times = frame_times(attributes, count)
     placed = []
     for frame, offset, time in zip(frames, steps, times, strict=True):
         plane = frame.plane
@@ -274,51 +234,6 @@ def _stepped(header: Any, frames: list[Frame]) -> list[Frame]:
             plane = replace(plane, position=plane.position + offset * plane.normal)
         placed.append(replace(frame, plane=plane, clocks=(time, *frame.clocks)))
     return placed
-
-
-def is_cine(header: Any) -> bool:
-    """Whether the frames of a file without positions per frame follow one another in time."""
-    if any(k in header for k in ("FrameTime", "FrameTimeVector", "CineRate", "TimeSlotVector")):
-        return True
-    return str(header.get("Modality")) in CINE_MODALITIES
-
-
-def _frame_times(attributes: Attributes, count: int) -> Sequence[float | None]:
-    gaps = attributes.numbers("FrameTimeVector")
-    if len(gaps) == count:
-        return [float(t) / 1000 for t in np.cumsum(gaps)]
-    step = attributes.number("FrameTime")
-    rate = attributes.number("CineRate") or attributes.number("RecommendedDisplayFrameRate")
-    seconds = step / 1000 if step else 1 / rate if rate else None
-    return [None if seconds is None else n * seconds for n in range(count)]
-
-
-def _acquired(attributes: Attributes) -> float | None:
-    """When a frame was acquired, in seconds since year 1."""
-    for keyword in ("FrameAcquisitionDateTime", "FrameReferenceDateTime"):
-        moment = _seconds(str(attributes.get(keyword, "FrameContentSequence") or ""))
-        if moment is not None:
-            return moment
-    header = attributes.header
-    clock = str(header.get("AcquisitionTime") or "")
-    date = str(header.get("AcquisitionDate") or header.get("SeriesDate") or "00010101")
-    return (
-        _seconds(date + clock) if clock else _seconds(str(header.get("AcquisitionDateTime") or ""))
-    )
-
-
-def _seconds(text: str) -> float | None:
-    whole, _, fraction = text.replace(":", "").partition(".")
-    digits = whole[:14]
-    if len(digits) < 14 or not digits.isdecimal():
-        return None
-    try:
-        moment = datetime.strptime(digits, "%Y%m%d%H%M%S")
-    except ValueError:
-        return None
-    part = fraction[:6]
-    seconds = (moment - datetime.min).total_seconds()
-    return seconds + (float(f"0.{part}") if part.isdecimal() else 0.0)
 
 
 def _texts(value: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .dicom_derived import decimal, remove, remove_tables
+from .dicom_elements import decimal, remove, remove_tables
 from .dicom_pixels import Scale, to_stored
 
 

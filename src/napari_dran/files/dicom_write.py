@@ -14,17 +14,11 @@ from ..errors import InputError
 from ..volume import Volume
 from .atomic import writing
 from .dicom import DicomHeader
-from .dicom_derived import (
-    SECONDARY_CAPTURE,
-    decimal,
-    describe,
-    mark_derived,
-    remove,
-    set_plane,
-    single_frame,
-)
+from .dicom_derived import describe, mark_derived
+from .dicom_elements import decimal, remove, set_plane
 from .dicom_pixels import Scale
 from .dicom_series import quiet
+from .dicom_single_frame import SECONDARY_CAPTURE, single_frame
 from .dicom_slices import Slice, as_16_bit, as_rgb, save
 from .orientation import same_place, to_file_order, with_z
 
