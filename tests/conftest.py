@@ -77,6 +77,12 @@ def _same_chance_each_time() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the user's own weights and training runs out of every test."""
+    monkeypatch.setenv("NAPARI_DRAN_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a test that talks to any other machine."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,10 @@ from napari_dran.weights import (
     build_network,
     list_weights,
     load_weights,
+    own_weights_folder,
     read_card,
     save_weights,
+    weights_file,
 )
 
 SMALL = {"channels": 1, "features": 8, "blocks": 1, "layers": 2}
@@ -165,3 +168,24 @@ def test_failed_writing_leaves_nothing(saved: Path) -> None:
     with pytest.raises(FileWriteError, match="safetensors files"):
         save_weights(saved.parent / "a.pth", network, card)
     assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_own_weights_are_known_by_the_names_of_their_files(saved: Path) -> None:
+    folder = own_weights_folder()
+    folder.mkdir(parents=True)
+    shipped = [card.name for card in list_weights()]
+    for name in ("my.scans", "dran-grey"):
+        shutil.copy(saved, folder / f"{name}.safetensors")
+    (folder / "broken.safetensors").write_bytes(b"not weights")
+    assert [card.name for card in list_weights()] == [*shipped, "my.scans"]
+    assert load_weights("my.scans")[1].steps == 3
+    assert weights_file("my.scans").parent == folder
+    assert weights_file("dran-grey").parent != folder, "shipped names stay what they are"
+    with pytest.raises(WeightsError, match=r"Known are dran-colour.*my\.scans"):
+        read_card("others")
+
+
+def test_own_folder_is_the_systems_place_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NAPARI_DRAN_HOME")
+    assert own_weights_folder().is_absolute()
+    assert own_weights_folder().parts[-2:] == ("napari-dran", "weights")

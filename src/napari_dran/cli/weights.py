@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 weights = typer.Typer(
-    help="List the weights that come with the package, show a card, or import a checkpoint.",
+    help="List the weights that have names, show a card, or import a checkpoint.",
     no_args_is_help=True,
 )
 
 
 @weights.command("list")
 def list_() -> None:
-    """List the weights that come with the package."""
+    """List the weights that have names: the shipped ones, then your own."""
     from ..weights import list_weights
 
     table = Table("name", "images", "sigma of 255", "steps", "description", box=None)

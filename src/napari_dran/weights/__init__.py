@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .card import Card
 from .foreign import import_checkpoint, read_pickled
+from .own import own_weights_folder, user_folder
 from .store import (
     CARD_KEY,
     SUFFIX,
@@ -27,8 +28,10 @@ __all__ = [
     "import_checkpoint",
     "list_weights",
     "load_weights",
+    "own_weights_folder",
     "read_card",
     "read_pickled",
     "save_weights",
+    "user_folder",
     "weights_file",
 ]

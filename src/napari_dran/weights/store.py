@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import FileWriteError, OutputExistsError, WeightsError
 from .card import Card
+from .own import own_weights_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,8 +26,19 @@ SHIPPED = Path(__file__).parent
 
 
 def list_weights() -> list[Card]:
-    """Return the cards of the weights that come with the package, by name."""
-    return [read_card(path) for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))]
+    """Return the cards of the weights that have names: the shipped ones, then the user's own.
+
+    The user's own lie in :func:`~napari_dran.weights.own_weights_folder`; their names are
+    those of the files. A file there that holds no weights is passed over.
+    """
+    cards = []
+    for name, path in _named().items():
+        try:
+            cards.append(replace(read_card(path), name=name))
+        except WeightsError:
+            if path.parent == SHIPPED:
+                raise
+    return cards
 
 
 def read_card(weights: str | Path) -> Card:
@@ -140,7 +152,7 @@ def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def weights_file(weights: str | Path) -> Path:
-    """Return the path of a shipped name or of a file.
+    """Return the path of shipped weights, of the user's own by their name, or of a file.
 
     Raises
     ------
@@ -149,19 +161,18 @@ def weights_file(weights: str | Path) -> Path:
     """
     if not isinstance(weights, str | Path):
         raise WeightsError(f"Expected a name or a file of weights, got {weights!r}.")
+    named = _named()
+    if isinstance(weights, str) and weights in named:
+        return named[weights]
     path = Path(weights)
     if path.suffix or isinstance(weights, Path) or len(path.parts) > 1:
         if not path.is_file():
             raise WeightsError(f"There is no weights file {path}.")
         return path
-    shipped = SHIPPED / f"{weights}{SUFFIX}"
-    if not shipped.is_file():
-        known = ", ".join(sorted(p.stem for p in SHIPPED.glob(f"*{SUFFIX}")))
-        raise WeightsError(
-            f"Unknown weights {str(weights)!r}. Known are {known}; or give the path of a "
-            f"{SUFFIX} file."
-        )
-    return shipped
+    raise WeightsError(
+        f"Unknown weights {str(weights)!r}. Known are {', '.join(named)}; or give the path of a "
+        f"{SUFFIX} file."
+    )
 
 
 def save_weights(
@@ -213,6 +224,16 @@ def save_weights(
     finally:
         partial.unlink(missing_ok=True)
     return written
+
+
+def _named() -> dict[str, Path]:
+    """Map names to files; a shipped name is never another file's."""
+    folders = (SHIPPED, own_weights_folder())
+    paths = [path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    named: dict[str, Path] = {}
+    for path in paths:
+        named.setdefault(path.stem, path)
+    return named
 
 
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:
