@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from magicgui.widgets import (
@@ -12,31 +11,20 @@ from magicgui.widgets import (
     Container,
     FloatSlider,
     FloatSpinBox,
-    Label,
     ProgressBar,
     PushButton,
     Widget,
 )
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QComboBox,
-    QFrame,
-    QLabel,
-    QLayout,
-    QSizePolicy,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractSpinBox
 
 from ..intensity import CT_PRESETS
+from .layout import group, heading, narrow, number_range, row, text
 
 AUTO = "auto"
 LOAD = "load"
 CUSTOM = "custom"
 LABELS = ("Image", "Weights", "Window", "From", "Slices", "Device", "Strength", "Compare")
-LABEL_WIDTH = 64
 READOUT_WIDTH = 34
-PADDING = 8
 SHOW_NOISY, SHOW_DENOISED = "Show noisy", "Show result"
 MOST_DECIMALS = 12
 LARGEST = 1e9
@@ -59,7 +47,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.image = ComboBox(name="image", label="Image", tooltip="The image layer to denoise.")
-        self.summary = _text(
+        self.summary = text(
             "summary",
             "\N{GREEK SMALL LETTER SIGMA}: estimated standard deviation of the noise, in the "
             "image's own unit, and in grey levels when the window spans 255 of them. "
@@ -82,10 +70,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
         bounds = {"min": -LARGEST, "max": LARGEST, "step": 1.0}
         self.low = FloatSpinBox(name="low", value=0.0, tooltip="Lower bound", **bounds)
         self.high = FloatSpinBox(name="high", value=1.0, tooltip="Upper bound", **bounds)
-        to = Label(value="to")
-        to.native.setFixedWidth(to.native.fontMetrics().horizontalAdvance("to") + PADDING)
-        to.native.setAlignment(Qt.AlignCenter)
-        self.custom = _row("custom", [self.low, to, self.high], label="From")
+        self.custom = number_range("custom", "From", self.low, self.high)
         self.axis = ComboBox(
             name="axis",
             label="Slices",
@@ -107,7 +92,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
             name="cancel", text="Cancel", enabled=False, tooltip="Stop after the running batch."
         )
         self.progress = ProgressBar(name="progress", value=0, max=1, visible=False)
-        self.status = _text("status")
+        self.status = text("status")
 
         self.strength = FloatSlider(
             name="strength",
@@ -146,11 +131,11 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
             text="Copy as command",
             tooltip="Copy the shell command that does the same.",
         )
-        self.result = _group(
+        self.result = group(
             "result",
             [
                 self.strength,
-                _row("compare", [self.flip, self.side_by_side], label="Compare"),
+                row("compare", [self.flip, self.side_by_side], label="Compare"),
                 self.residual,
             ],
         )
@@ -159,19 +144,17 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
             layout="vertical",
             labels=False,
             widgets=[
-                _heading("Input"),
-                _group("input", [self.image]),
+                heading("Input"),
+                group("input", [self.image]),
                 self.summary,
-                _heading("Settings"),
-                _group(
-                    "settings", [self.weights, self.window, self.custom, self.axis, self.device]
-                ),
-                _row("buttons", [self.preview, self.run, self.cancel]),
+                heading("Settings"),
+                group("settings", [self.weights, self.window, self.custom, self.axis, self.device]),
+                row("buttons", [self.preview, self.run, self.cancel]),
                 self.progress,
                 self.status,
-                _heading("Result"),
+                heading("Result"),
                 self.result,
-                _row("recipe", [self.copy_python, self.copy_command]),
+                row("recipe", [self.copy_python, self.copy_command]),
             ],
         )
         self.custom.visible = False
@@ -193,57 +176,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
             spin.value = value
 
     def _fit(self) -> None:
-        """Keep the panel narrow, whatever the names of layers and weights."""
-        self.native.layout().setContentsMargins(8, 4, 8, 8)
-        self.native.layout().setSpacing(6)
-        for label in self.native.findChildren(QLabel):
-            if label.text() in LABELS:
-                label.setFixedWidth(LABEL_WIDTH)
-        for box in self.native.findChildren(QComboBox):
-            box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(10)
-            box.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
-        # A spin box is as wide as its largest value, which is far too wide here.
-        for spin in (self.low, self.high):
-            spin.native.setStyleSheet("min-width: 50px;")
-            spin.native.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
-            spin.native.setButtonSymbols(QAbstractSpinBox.NoButtons)
+        narrow(self.native, LABELS, (self.low, self.high))
         for readout in self.strength.native.findChildren(QAbstractSpinBox):
             # Leave the room to the slider; napari's style would give it 90 pixels.
             readout.setStyleSheet(f"min-width: {READOUT_WIDTH}px; max-width: {READOUT_WIDTH}px;")
-        self.native.setMinimumWidth(270)
-
-
-def _text(name: str, tooltip: str = "") -> Label:
-    """Make a label for sentences: wrapped, and free to be selected and copied."""
-    label = Label(name=name, value="", tooltip=tooltip)
-    native: QLabel = label.native
-    native.setWordWrap(True)
-    native.setTextFormat(Qt.RichText)
-    native.setTextInteractionFlags(Qt.TextSelectableByMouse)
-    native.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Minimum)
-    return label
-
-
-def _heading(text: str) -> Label:
-    label = Label(name=f"{text.lower()}_heading", value=f"<b>{text}</b>")
-    label.native.setFrameStyle(QFrame.NoFrame)
-    return label
-
-
-def _group(name: str, widgets: Sequence[Widget]) -> Container[Widget]:
-    return _flat(Container(name=name, widgets=list(widgets), layout="vertical", labels=True))
-
-
-def _row(name: str, widgets: Sequence[Widget], label: str | None = None) -> Container[Widget]:
-    extra: dict[str, Any] = {} if label is None else {"label": label}
-    row = Container(name=name, widgets=list(widgets), layout="horizontal", labels=False, **extra)
-    return _flat(row)
-
-
-def _flat(container: Container[Widget]) -> Container[Widget]:
-    native: QWidget = container.native
-    layout: QLayout = native.layout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    return container
