@@ -61,10 +61,29 @@ def describe(volume: Volume) -> dict[str, str]:
     lines["estimated sigma"] = (
         f"{sigma:.4g}, or {sigma / window.range * GREY_LEVELS:.1f} grey levels of 255 of the window"
     )
+    if advice := _advice(volume):
+        lines["suggested weights"] = advice
     lines["suggested window"] = f"{window} ({window.name})"
     if volume.history:
         lines["history"] = "; ".join(_done(entry) for entry in volume.history)
     return lines
+
+
+def _advice(volume: Volume) -> str:
+    """Name the weights that suit a grey image's noise, and why."""
+    from ..denoising.suggestion import GREY, REAL
+    from ..noise_kind import noise_kind
+    from ..slices import sample_evenly, slice_indices
+
+    if volume.rgb:
+        return ""
+    indices = sample_evenly(slice_indices(volume.shape, volume.axes))
+    kind = noise_kind([np.asarray(volume.data[index]) for index in indices])
+    if kind is None:
+        return ""
+    if kind.reasons:
+        return f"{REAL}: the noise {', '.join(kind.reasons)}"
+    return f"{GREY}: the noise looks white and Gaussian"
 
 
 def orientation(volume: Volume) -> str:

@@ -20,6 +20,7 @@ from .lazy import is_dask
 from .plan import Plan, Step
 from .predictor import Predictor
 from .result import Denoised
+from .suggestion import COLOUR, GREY
 from .windows import choose_windows
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 AUTO = "auto"
-GREY, COLOUR = "dran-grey", "dran-colour"
 
 
 class Denoiser:

@@ -11,8 +11,10 @@ import numpy as np
 
 from ..intensity import Window
 from ..noise import GREY_LEVELS, median_of_positive, sigma_of_slice
+from ..noise_kind import NoiseKind, noise_kind
 from ..slices import Index, sample_evenly
 from .provenance import Provenance
+from .suggestion import suggest_weights
 
 if TYPE_CHECKING:
     from ..weights import Card
@@ -100,6 +102,16 @@ class Plan:
                 if window is not None
             ]
         )
+
+    @cached_property
+    def noise_kind(self) -> NoiseKind | None:
+        """What kind of noise a grey image has; None if it cannot be told."""
+        return noise_kind([pixels for _, pixels in self._sample if pixels.ndim == 2])
+
+    @property
+    def suggestion(self) -> str:
+        """A sentence if other shipped weights suit the image better, or nothing."""
+        return suggest_weights(self.noise_kind, self.card.name)
 
     @property
     def notes(self) -> tuple[str, ...]:

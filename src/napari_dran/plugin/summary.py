@@ -65,7 +65,9 @@ def describe_noise(plan: Plan) -> str:
             f"<br><span style='color: #e0a030'>⚠ More noise than {card.name} was trained for "
             f"(up to {card.sigma_range[1]:g}): expect some to stay.</span>"
         )
-    elif levels < max(card.sigma_range[0], 0.5):
+    if plan.suggestion:
+        text += f"<br><span style='color: #e0a030'>➜ {plan.suggestion}</span>"
+    if levels < max(card.sigma_range[0], 0.5):
         text += (
             "<br><span style='color: #e0a030'>⚠ Hardly any noise: "
             "denoising may take away fine detail.</span>"

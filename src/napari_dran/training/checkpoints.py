@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..denoising.denoiser import COLOUR, GREY
+from ..denoising.suggestion import COLOUR, GREY
 from ..errors import WeightsError
 from ..weights import Card, build_network, load_weights, read_pickled, save_weights
 from .recipe import SCRATCH, Noise, Recipe, sigma_range

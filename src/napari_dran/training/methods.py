@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..denoising.denoiser import AUTO, COLOUR, GREY
+from ..denoising.denoiser import AUTO
+from ..denoising.suggestion import COLOUR, GREY
 
 Method = Callable[[np.ndarray, float], np.ndarray]
 """Maps a noisy float32 image (height, width[, 3]), not clipped, and the standard
