@@ -89,8 +89,7 @@ def recipe_of(name: str, **shared: int | None) -> Recipe:
         values.pop(place, None)
     values |= {key: value for key, value in shared.items() if value is not None}
     recipe = make_recipe({**values, **VALIDATION, **network.changes})
-    every = max(1, recipe.steps // POINTS)
-    return replace(recipe, validate_every=every, validation_images=VALIDATION_IMAGES)
+    return replace(recipe, validate_every=max(1, recipe.steps // POINTS))
 
 
 def train_networks(
