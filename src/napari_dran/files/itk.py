@@ -15,13 +15,11 @@ from ..volume import Source, Volume
 from . import history
 from .nrrd_header import add_fields, read_fields
 from .orientation import (
+    file_axes,
     is_usable,
     lies_flat,
     same_place,
-    to_file_affine,
-    to_file_order,
     to_volume_order,
-    with_z,
 )
 from .reading import reading
 
@@ -152,13 +150,9 @@ def write_itk(volume: Volume, path: Path) -> None:
 
     source = volume.source if volume.source and volume.source.format == "itk" else None
     kept: ItkHeader | None = source.header if source else None
-    data, axes = with_z(volume)
+    data, first, place = file_axes(volume, source, (0, 1, 2))
     data = data.astype(_WIDER.get(data.dtype.name, data.dtype), copy=False)
-    permutation, flips = (source.permutation, source.flips) if source else ((0, 1, 2), (False,) * 3)
-    first = axes.index("z")
-    shape = data.shape[first : first + 3]
-    data = to_file_order(data, first, permutation, flips)
-    if axes[0] == "c":
+    if volume.axes[0] == "c":
         data, first = np.moveaxis(data, 0, -1), 0
     if kept and np.prod(kept.shape) == np.prod(data.shape[: first + 3]):
         dimension = len(kept.shape)
@@ -178,8 +172,7 @@ def write_itk(volume: Volume, path: Path) -> None:
         ):
             spacing, origin, direction = kept.spacing, kept.origin, kept.direction
         else:
-            affine = to_file_affine(volume.affine, shape, permutation, flips)
-            spacing, origin, direction = _geometry(affine, volume.unit, dimension)
+            spacing, origin, direction = _geometry(place, volume.unit, dimension)
         if dimension == 4 and volume.time_step and (not kept or volume.time_step != kept.time_step):
             spacing = (*spacing[:3], volume.time_step)
         image.SetSpacing(spacing)

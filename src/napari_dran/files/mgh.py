@@ -11,13 +11,11 @@ import numpy as np
 from ..errors import InputError
 from ..volume import Source, Volume
 from .orientation import (
+    file_axes,
     is_usable,
     ras_from_zyx,
     same_place,
-    to_file_affine,
-    to_file_order,
     to_volume_order,
-    with_z,
     zyx_from_ras,
 )
 from .reading import reading
@@ -102,7 +100,7 @@ def write_mgh(volume: Volume, path: Path) -> None:
 
     source = volume.source if volume.source and volume.source.format == "mgh" else None
     kept: MghHeader | None = source.header if source else None
-    data, axes = with_z(volume)
+    data, first, place = file_axes(volume, source, (2, 1, 0))
     data = data.astype(_WIDER.get(data.dtype.name, data.dtype), copy=False)
     if data.dtype.name not in _KNOWN or volume.rgb:
         found = "colour" if volume.rgb else str(data.dtype)
@@ -110,17 +108,13 @@ def write_mgh(volume: Volume, path: Path) -> None:
             f"MGH files hold {', '.join(_KNOWN)} and no colour, this image has {found}. "
             "Write .nii.gz or .nrrd instead, or convert the image first."
         )
-    permutation, flips = (source.permutation, source.flips) if source else ((2, 1, 0), (False,) * 3)
-    first = axes.index("z")
-    shape = data.shape[first : first + 3]
-    data = to_file_order(data, first, permutation, flips)
     if first:
         data = np.moveaxis(data, 0, 3)
     header = kept.header.copy() if kept else MGHHeader()
     header.set_data_dtype(data.dtype)
     affine = None
     if not (source and kept and same_place(volume, source, kept.spatial_shape)):
-        affine = ras_from_zyx(to_file_affine(volume.affine, shape, permutation, flips))
+        affine = ras_from_zyx(place)
         affine[:3] *= 1e-3 if volume.unit == "um" else 1.0
     image = MGHImage(data, affine if affine is not None else header.get_affine(), header)
     if volume.time_step and (not kept or volume.time_step != kept.time_step):

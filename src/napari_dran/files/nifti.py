@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,26 +10,21 @@ import numpy as np
 
 from ..errors import FileReadError, InputError
 from ..volume import Source, Volume
-from . import history
-from .orientation import (
-    is_usable,
-    lies_flat,
-    ras_from_zyx,
-    same_place,
-    to_file_affine,
-    to_file_order,
-    to_volume_order,
-    with_z,
-    zyx_from_ras,
+from .nifti_header import (
+    affine_of,
+    describe,
+    set_geometry,
+    set_time_step,
+    set_unit,
+    time_step_of,
+    unit_of,
 )
+from .orientation import file_axes, lies_flat, same_place, to_volume_order
 from .reading import reading
 
-_UNITS = {"mm": "mm", "um": "micron", "pixel": "unknown"}
-_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 # What NIfTI cannot hold, and the next type that holds all of its values.
 _WIDER = {"bool": "uint8", "float16": "float32"}
 _LARGEST_NIFTI1_AXIS = 32767
-_DESCRIP_BYTES = 79
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def read_nifti(path: Path) -> Volume:
         header = image.header.copy()
         raw = image.dataobj.get_unscaled()
         slope, inter = float(image.dataobj.slope), float(image.dataobj.inter)
-        affine = _affine(path, header)
+        affine = affine_of(path, header)
     if raw.dtype.kind == "c":
         raise FileReadError(
             f"{path} holds complex numbers. Save their magnitude as a NIfTI file first."
@@ -111,9 +105,9 @@ def read_nifti(path: Path) -> Volume:
     data, permutation, flips, affine = to_volume_order(raw, first, affine, 2 if flat else None)
     if flat:
         data = data.squeeze(first)
-    unit, factor = _unit(header)
+    unit, factor = unit_of(header)
     affine[:3] *= factor
-    time_step = _time_step(header) if axes[0] == "t" else None
+    time_step = time_step_of(header) if axes[0] == "t" else None
     spatial = data.shape[first : first + (2 if flat else 3)]
     kept = NiftiHeader(header, slope, inter, spatial, time_step, unit)
     return Volume(
@@ -156,20 +150,16 @@ def write_nifti(volume: Volume, path: Path) -> None:
 
     source = volume.source if volume.source and volume.source.format == "nifti" else None
     kept: NiftiHeader | None = source.header if source else None
-    data, axes = with_z(volume)
+    data, first, place = file_axes(volume, source, (2, 1, 0))
     if volume.rgb and data.dtype != np.uint8:
         raise InputError(
             f"NIfTI holds colour as uint8 only, this image has {data.dtype} samples. "
             "Write .tif or .nrrd instead, or convert the image to uint8."
         )
     data = data.astype(_WIDER.get(data.dtype.name, data.dtype), copy=False)
-    permutation, flips = (source.permutation, source.flips) if source else ((2, 1, 0), (False,) * 3)
-    first = axes.index("z")
-    shape = data.shape[first : first + 3]
-    data = to_file_order(data, first, permutation, flips)
     if first:
         data = np.moveaxis(data, 0, 3)
-        if axes[0] == "c":  # NIfTI keeps the fifth axis for several values at a place
+        if volume.axes[0] == "c":  # NIfTI keeps the fifth axis for several values at a place
             data = np.expand_dims(data, 3)
     if volume.rgb:
         fields = [(name, "u1") for name in "RGBA"[: data.shape[-1]]]
@@ -194,32 +184,18 @@ def write_nifti(volume: Volume, path: Path) -> None:
         header.set_data_shape(data.shape)  # which sets the steps of unused axes to one
         header["pixdim"] = pixdim
     if not (source and kept and same_place(volume, source, kept.spatial_shape)):
-        _set_geometry(header, volume, to_file_affine(volume.affine, shape, permutation, flips))
+        set_geometry(header, volume, place)
     if not kept or volume.unit != kept.unit:
-        header.set_xyzt_units(_UNITS.get(volume.unit, "unknown"), _unit_names(header)[1])
+        set_unit(header, volume.unit)
     if volume.time_step is not None and (not kept or volume.time_step != kept.time_step):
-        _set_time_step(header, volume.time_step)
-    _describe(header, volume)
+        set_time_step(header, volume.time_step)
+    describe(header, volume)
     second = header["sizeof_hdr"] == 540
     image_class = nibabel.Nifti2Image if second else nibabel.Nifti1Image
     # With an affine of its own, nibabel would replace qform, sform and codes.
     image = image_class(data, None, header)
     image.header.set_slope_inter(slope, inter)  # the constructor has cleared them
     image.to_filename(path)
-
-
-def _affine(path: Path, header: Any) -> np.ndarray:
-    """File indices (i, j, k) to world (z, y, x), in the file's unit."""
-    affine = header.get_best_affine()
-    if not is_usable(affine):
-        logging.getLogger(__name__).warning(
-            "%s gives no usable position (its matrix is singular); only its voxel size is used.",
-            path.name,
-        )
-        affine = header.get_base_affine()
-        if not is_usable(affine):
-            affine = np.diag([-1.0, -1.0, 1.0, 1.0])
-    return zyx_from_ras(affine)
 
 
 def _axes(path: Path, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
@@ -270,65 +246,6 @@ def _unscale(data: np.ndarray, kept: NiftiHeader) -> tuple[np.ndarray, float, fl
             if np.array_equal(_scale(whole, kept.slope, kept.inter).astype(data.dtype), data):
                 return whole, kept.slope, kept.inter
     return data, 1.0, 0.0
-
-
-def _unit_names(header: Any) -> tuple[str, str]:
-    try:
-        space, time = header.get_xyzt_units()
-    except KeyError:  # a code that NIfTI does not define
-        return "unknown", "unknown"
-    return space, time
-
-
-def _unit(header: Any) -> tuple[str, float]:
-    """Name the volume's unit, and give its number in one unit of the file."""
-    name = _unit_names(header)[0]
-    if name == "unknown":
-        placed = int(header["qform_code"]) > 0 or int(header["sform_code"]) > 0
-        return ("mm" if placed else "pixel"), 1.0
-    return {"mm": ("mm", 1.0), "micron": ("um", 1.0), "meter": ("mm", 1000.0)}[name]
-
-
-def _time_step(header: Any) -> float | None:
-    factor = _SECONDS.get(_unit_names(header)[1])
-    step = float(header["pixdim"][4])
-    return step * factor if factor and np.isfinite(step) and step > 0 else None
-
-
-def _set_time_step(header: Any, seconds: float) -> None:
-    space, time = _unit_names(header)
-    if time not in _SECONDS or time == "unknown":
-        time = "sec"
-        header.set_xyzt_units(space, time)
-    header["pixdim"][4] = seconds / _SECONDS[time]
-
-
-def _set_geometry(header: Any, volume: Volume, affine: np.ndarray) -> None:
-    """Write the volume's place into qform and sform, keeping the meaning of their codes."""
-    if volume.unit == "mm" and _unit_names(header)[0] == "meter":
-        affine = np.diag([1e-3, 1e-3, 1e-3, 1.0]) @ affine
-    ras = ras_from_zyx(affine)
-    codes = int(header["sform_code"]), int(header["qform_code"])
-    header.set_sform(ras, code=codes[0] or codes[1] or 1)
-    # The qform has no room for shear; nibabel writes the nearest rotation.
-    header.set_qform(ras, code=codes[1] or codes[0] or 1)
-    for field in ("slice_start", "slice_end", "slice_code"):
-        header[field] = 0
-
-
-def _describe(header: Any, volume: Volume) -> None:
-    """Add what was done to the volume to the description and as a comment."""
-    from nibabel.nifti1 import Nifti1Extension
-
-    if not volume.history:
-        return
-    old = bytes(header["descrip"].item()).rstrip(b"\0 ")
-    for text in history.short_texts(volume.history[-1]):
-        new = (old + b"; " if old else b"") + text.encode("ascii", "replace")
-        if len(new) <= _DESCRIP_BYTES:
-            header["descrip"] = new
-            break
-    header.extensions.append(Nifti1Extension("comment", history.as_text(volume).encode()))
 
 
 def _name(path: Path) -> str:

@@ -63,30 +63,37 @@ def to_file_order(
     )
 
 
-def to_file_affine(
-    affine: np.ndarray,
-    shape: tuple[int, ...],
-    permutation: tuple[int, ...],
-    flips: tuple[bool, ...],
-) -> np.ndarray:
-    """Undo :func:`to_volume_order` for the affine.
+def file_axes(
+    volume: Volume, source: Source | None, unread: tuple[int, ...]
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """Give a volume's voxels and affine along the axes of the file to write.
 
     Parameters
     ----------
+    volume : Volume
+        The volume.
+    source : Source or None
+        The file it was read from, if that had the same format: its axes are taken.
+    unread : tuple of int
+        Permutation for volumes from elsewhere: (0, 1, 2) leaves z, y, x,
+        (2, 1, 0) makes it x, y, z.
+
+    Returns
+    -------
+    data : ndarray
+        The voxels, with three spatial axes.
+    first : int
+        The first of these.
     affine : ndarray
-        (4, 4), the volume's.
-    shape : tuple of int
-        The volume's lengths along z, y and x.
-    permutation, flips : tuple
-        As in :class:`napari_dran.volume.Source`.
+        (4, 4), their indices to world coordinates (z, y, x).
     """
-    result = np.array(affine, dtype=np.float64)
-    for target, (axis, flip) in enumerate(zip(permutation, flips, strict=True)):
-        column = affine[:3, target]
-        result[:3, axis] = -column if flip else column
-        if flip:
-            result[:3, 3] += column * (shape[target] - 1)
-    return result
+    permutation, flips = (source.permutation, source.flips) if source else (unread, (False,) * 3)
+    data, axes = with_z(volume)
+    first = axes.index("z")
+    inverse = tuple(permutation.index(axis) for axis in range(3))
+    shape, flipped = data.shape[first : first + 3], tuple(flips[target] for target in inverse)
+    affine = reorder_affine(volume.affine, shape, inverse, flipped)
+    return to_file_order(data, first, permutation, flips), first, affine
 
 
 def with_z(volume: Volume) -> tuple[np.ndarray, str]:
