@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from napari_dran import Denoiser, read_volume
+
 
 def voxels(path: Path) -> np.ndarray:
     return np.asanyarray(nib.load(path).dataobj)
@@ -25,6 +27,28 @@ def test_file_keeps_geometry_and_type(command: Any, scan: Path, grey: Path, tmp_
     assert after.get_data_dtype() == before.get_data_dtype()
     np.testing.assert_array_equal(after.affine, before.affine)
     assert not np.array_equal(voxels(scan), voxels(out))
+
+
+@pytest.mark.corpus
+def test_scaled_values_outside_the_window_stay_exactly_as_they_were(
+    command: Any, corpus: Path, grey: Path, tmp_path: Path
+) -> None:
+    # A thresholded angiography: uint8 with a slope that no short number is.
+    whole = nib.load(corpus / "volumes" / "CT_AVM.nii.gz")
+    part = (slice(100, 148), slice(100, 140), slice(60, 64))
+    raw = np.asarray(whole.dataobj.get_unscaled()[part])
+    cropped = nib.Nifti1Image(raw, whole.affine)
+    cropped.header.set_slope_inter(whole.dataobj.slope, whole.dataobj.inter)
+    cropped.to_filename(tmp_path / "in.nii.gz")
+    used = Denoiser(grey, device="cpu").run(read_volume(tmp_path / "in.nii.gz")).window
+    out = tmp_path / "out.nii.gz"
+    result = command("denoise", tmp_path / "in.nii.gz", "-o", out, "--weights", grey)
+    assert result.exit_code == 0, result.output
+    before, after = nib.load(tmp_path / "in.nii.gz").get_fdata(), nib.load(out).get_fdata()
+    outside = (before < used.low) | (before > used.high)
+    assert outside.any()
+    np.testing.assert_array_equal(after[outside], before[outside])
+    assert not np.array_equal(after, before)
 
 
 def test_says_nothing_in_a_pipe(command: Any, scan: Path, grey: Path, tmp_path: Path) -> None:

@@ -56,8 +56,9 @@ class NiftiHeader:
 def read_nifti(path: Path) -> Volume:
     """Read a NIfTI file into memory.
 
-    Values on disk without scaling keep their dtype. Scaled values become float32,
-    or float64 where float32 could not tell neighbouring values apart. Positions
+    Values on disk without scaling keep their dtype. Scaled values become float32 if
+    it holds each of them exactly, else float64: they are those of nibabel's
+    ``get_fdata``, and stay so in whatever is written without changing them. Positions
     come from the sform if its code is set, else from the qform, else from the
     voxel size alone, as in nibabel. Spatial units that are not stated are taken as
     mm if the file has a position, as all NIfTI tools do; metres become mm.
@@ -220,17 +221,15 @@ def _axes(path: Path, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
 
 
 def _scale(raw: np.ndarray, slope: float, inter: float) -> np.ndarray:
+    """Scale stored values, to float32 if that holds each of them exactly, else to float64."""
     if (slope, inter) == (1.0, 0.0):
         return raw
     values = raw.astype(np.float64) * slope + inter
+    if raw.dtype.kind == "f" and raw.dtype.itemsize > 4:
+        return values
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
-    if raw.dtype.kind == "f":
-        fits = raw.dtype.itemsize <= 4 and np.array_equal(np.isfinite(narrow), np.isfinite(values))
-    else:
-        largest = np.abs(narrow).max()
-        fits = bool(np.isfinite(largest)) and np.spacing(largest) * 4 < abs(slope)
-    return narrow if fits else values
+    return narrow if np.array_equal(narrow, values, equal_nan=True) else values
 
 
 def _unscale(data: np.ndarray, kept: NiftiHeader) -> tuple[np.ndarray, float, float]:
