@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 from napari_dran.denoising import Denoiser
 from napari_dran.network.dran import DRAN, check_input
 from napari_dran.weights import Card
+
+WINDOW = (0, 1000)
 
 
 class Tenth(nn.Module):
@@ -32,6 +35,16 @@ class Tenth(nn.Module):
 
 def card_for(channels: int, /, **arguments: int) -> Card:
     return Card("tenth", "dran", arguments, channels, (0.0, 50.0), sha256="0123456789abcdef")
+
+
+def network_of(denoiser: Denoiser) -> Tenth:
+    (predictor,) = denoiser._predictors.values()
+    assert isinstance(predictor.network, Tenth)
+    return predictor.network
+
+
+def grey(*shape: int, dtype: str = "f4") -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 1000, shape).astype(dtype)
 
 
 @pytest.fixture
