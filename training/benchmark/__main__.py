@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from napari_dran.errors import DranError
 
+from .experiments import EXPERIMENTS, experiment
 from .networks import NETWORKS, RUNS, TRAINING, train_networks
 
 if TYPE_CHECKING:
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 
 CORPUS = TRAINING.parent.parent / "shared/corpus"
 RESULTS = TRAINING / "results"
+DOCS = TRAINING.parent / "docs"
+IMAGES = DOCS / "images/evidence"
+README = TRAINING.parent / "README.md"
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 Corpus = Annotated[Path, typer.Option(help="Folder of images with train, val, test.")]
 Results = Annotated[Path, typer.Option(help="Folder of the CSV files.")]
@@ -26,7 +31,11 @@ Results = Annotated[Path, typer.Option(help="Folder of the CSV files.")]
 
 @app.callback()
 def benchmark() -> None:
-    """Measure denoisers and write docs/evidence.md."""
+    """Measure denoisers and write docs/evidence.md.
+
+    Each experiment goes on where it stopped and keeps its scores as CSV files; then
+    "draw" makes the pictures and "page" the text, from what is there.
+    """
 
 
 @app.command("train-networks")
@@ -65,6 +74,67 @@ def train_networks_command(
         crop=crop,
     )
     tell("All are trained." if finished else "Not all are trained yet: run the command again.")
+
+
+def _command(name: str) -> Callable[..., None]:
+    """Make the command of an experiment."""
+
+    def measure(
+        methods: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME", help="Method or .safetensors file. Repeat for more."),
+        ] = None,
+        again: Annotated[
+            bool, typer.Option("--again", help="Measure anew what is there already.")
+        ] = False,
+        corpus: Corpus = CORPUS,
+        results: Results = RESULTS,
+    ) -> None:
+        module = experiment(name)
+        names = methods or [name for name in module.METHODS if _there(name)]
+        module.measure(corpus, results, names, again=again, progress=counter)
+        tell("")
+
+    return measure
+
+
+def _there(name: str) -> bool:
+    """Say why a method is left out, if it has to be."""
+    from .methods import missing
+
+    if reason := missing(name):
+        tell(f"Left out {name}: {reason}")
+    return not reason
+
+
+for _name, _help in EXPERIMENTS.items():
+    if _help:
+        app.command(_name, help=_help)(_command(_name))
+
+
+@app.command()
+def draw(
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="EXPERIMENT", help="Repeat for more.")
+    ] = None,
+    corpus: Corpus = CORPUS,
+    results: Results = RESULTS,
+    images: Annotated[Path, typer.Option(help="Folder of the pictures.")] = IMAGES,
+) -> None:
+    """Draw the pictures of the page."""
+    images.mkdir(parents=True, exist_ok=True)
+    for name in only or EXPERIMENTS:
+        if found := getattr(experiment(name), "draw", None):
+            tell(f"Drawing {name}")
+            found(corpus, results, images)
+
+
+@app.command()
+def page(results: Results = RESULTS) -> None:
+    """Write docs/evidence.md and the table in README.md."""
+    from .page import write_pages
+
+    write_pages(results, DOCS / "evidence.md", README)
 
 
 def counter(name: str, done: int, total: int) -> None:

@@ -1,0 +1,25 @@
+"""The experiments, in the order of the page."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+EXPERIMENTS = {
+    "gaussian": "Table 2: known Gaussian noise, by category and modality.",
+    "released": "Table 2 with the released code's noise, and what that noise is.",
+    "grey-as-colour": "A grey image in three channels with a noise each.",
+    "ablations": "Table 3 and figure 11: networks of train-networks.",
+    "real-noise": "Scans and micrographs as they came, against averages of many.",
+    "clean-image": "What is left of a clean image.",
+    "flat-field": "Structure made up from pure noise.",
+    "spots": "Contrast that small planted lesions keep.",
+    "figures": "",
+}
+"""Name -> what its command's help says, "" if it measures nothing and has none. The
+module has the name with underscores."""
+
+
+def experiment(name: str) -> ModuleType:
+    """Import the module of an experiment."""
+    return import_module(f".{name.replace('-', '_')}", __package__)

@@ -1,0 +1,90 @@
+"""Table 2 with true Gaussian noise: protocol ``gaussian`` of napari_dran.training.evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_dran.noise import add_gaussian
+from napari_dran.training.evaluation import noise_seed
+
+from . import markdown
+from . import methods as known
+from .comparison import DIGITS, Scores, differences_table, means_table, modalities_table
+from .images import TestImage, test_images
+from .scoring import Progress, as_levels, measure_images
+
+NAME = "gaussian"
+METHODS = ("noisy", "nlm", "bm3d", "dncnn", "residual-mid", "dran-same", "dran")
+BASELINES = ("nlm", "bm3d", "dncnn", "residual-mid")
+"""What DRAN is compared with image by image."""
+
+TEXT = """\
+White Gaussian noise of standard deviation sigma, in grey levels of 255, is added to clean images
+without clipping, from a fixed seed for each image. The networks are not told sigma, those of "same
+training" were trained as the [ablations](#noise-gates-table-3-figure-11-and-other-ablations) say.
+Outputs are clipped to [0, 1]; PSNR with a data range of 1, SSIM with Gaussian weights; means over
+images, whose number stands in brackets. A category is made of all images of its modalities in
+`corpus/test`; the nuclei are those of `dsb2018/test`, microscopy too. The best of each column is
+bold."""
+
+DIFFERENCES = """\
+DRAN minus a baseline on the same noisy image, averaged over images, with the 95 % interval of that
+average by bootstrap over images. Bold: the whole interval is above zero, DRAN is better."""
+
+
+def add_noise(image: TestImage, sigma: float) -> tuple[np.ndarray, float]:
+    """Add Gaussian noise, without clipping, and tell its standard deviation."""
+    noisy = add_gaussian(image.pixels, sigma, noise_seed(image.name, sigma))
+    return noisy, as_levels(sigma)
+
+
+def measure(
+    corpus: Path,
+    results: Path,
+    methods: Sequence[str] = METHODS,
+    *,
+    again: bool = False,
+    progress: Progress = lambda name, done, total: None,
+) -> None:
+    """Measure methods on all test images at every sigma."""
+    images = list(test_images(corpus))
+    for name in methods:
+        measure_images(
+            images,
+            results / NAME,
+            known.stem(name),
+            known.make(name),
+            add_noise,
+            again=again,
+            progress=progress,
+        )
+
+
+def tables(results: Path) -> str:
+    """Write the section: means, modalities with intervals, differences to each baseline."""
+    scores = Scores.read(results / NAME)
+    if not scores.by_method:
+        return ""
+    titles = {name: known.title(name) for name in scores.by_method}
+    means = [means_table(scores, sigma, titles) for sigma in scores.sigmas]
+    modalities = [
+        modalities_table(scores, sigma, score, titles)
+        for sigma in scores.sigmas
+        for score in DIGITS
+    ]
+    return markdown.paragraphs(
+        "## Gaussian noise (Table 2)",
+        TEXT,
+        *means,
+        markdown.folded("By modality, with 95 % intervals", markdown.paragraphs(*modalities)),
+        *_differences(scores, titles),
+    )
+
+
+def _differences(scores: Scores, titles: dict[str, str]) -> list[str]:
+    others = [name for name in BASELINES if name in scores.by_method]
+    found = [differences_table(scores, "dran", others, score, titles) for score in DIGITS]
+    return ["### Image by image", DIFFERENCES, *found] if any(found) else []

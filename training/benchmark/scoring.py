@@ -1,0 +1,96 @@
+"""Scores of methods on the test images, whatever the noise; one CSV file a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from napari_dran.metrics import psnr, ssim
+from napari_dran.noise import GREY_LEVELS
+from napari_dran.training.evaluation import SIGMAS, Method
+
+from . import methods
+from .images import TestImage
+from .rows import Table
+
+Progress = Callable[[str, int, int], object]
+AddNoise = Callable[[TestImage, float], tuple[np.ndarray, float]]
+"""Maps an image and a level in grey levels of 255 to the noisy image, float32, and
+the standard deviation that methods are told, in units of [0, 1] images."""
+
+
+def score(clean: np.ndarray, output: np.ndarray) -> dict[str, float]:
+    """Compare an output with the clean image: PSNR in dB and SSIM.
+
+    Parameters
+    ----------
+    clean, output : ndarray
+        (height, width) or (height, width, 3); the output is clipped to [0, 1].
+    """
+    output = np.clip(output, 0, 1)
+    return {"psnr": psnr(clean, output), "ssim": ssim(clean, output, colour=clean.ndim == 3)}
+
+
+def measure_images(
+    images: Iterable[TestImage],
+    folder: Path,
+    name: str,
+    method: Method,
+    add_noise: AddNoise,
+    *,
+    sigmas: Sequence[float] = SIGMAS,
+    again: bool = False,
+    progress: Progress = lambda name, done, total: None,
+) -> None:
+    """Measure one method on images, going on where an earlier call was stopped.
+
+    Parameters
+    ----------
+    images : iterable of TestImage
+        Those of a kind that the method does not take are left out.
+    folder : Path
+        Gets ``<name>.csv``.
+    name : str
+        Of the method's file.
+    method : callable
+        The method.
+    add_noise : callable
+        Makes the noisy image, always the same for an image and a level.
+    sigmas : sequence of float
+        Levels of the noise, in grey levels of 255.
+    again : bool
+        Measure anew what is there.
+    progress : callable
+        Gets the name, and how many images are done and in all.
+
+    Raises
+    ------
+    InputError
+        What is there was measured with other weights, and ``again`` is false.
+    """
+    table = Table(folder / f"{name}.csv", again=again)
+    hashes = methods.weights(method)
+    table.check_weights(hashes)
+    images = list(images)
+    for done, image in enumerate(images, start=1):
+        for sigma in map(float, sigmas):
+            channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
+            if (image.name, sigma) not in table and methods.takes(method, channels):
+                noisy, told = add_noise(image, sigma)
+                table.add(
+                    {
+                        "image": image.name,
+                        "modality": image.modality,
+                        "sigma": sigma,
+                        **score(image.pixels, method(noisy, told)),
+                        "weights": hashes,
+                    }
+                )
+        progress(name, done, len(images))
+
+
+def as_levels(sigma: float) -> float:
+    """Bring grey levels of 255 to units of [0, 1] images."""
+    return sigma / GREY_LEVELS
