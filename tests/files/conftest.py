@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,3 +49,9 @@ def make_volume() -> Callable[..., Volume]:
         return Volume(data, axes, **attributes)
 
     return make
+
+
+@pytest.fixture
+def knee(corpus: Path, tmp_path: Path) -> Path:
+    """Return a copy of a real MR series of seven slices."""
+    return shutil.copytree(corpus / "volumes" / "dicom_series_seg3d_MR", tmp_path / "series")
