@@ -15,6 +15,7 @@ from napari_dran.errors import (
     OutOfMemoryError,
     WeightsError,
 )
+from napari_dran.network.baselines import DnCNN
 from napari_dran.network.dran import DRAN
 
 from .conftest import WINDOW, Tenth, card_for, grey, network_of
@@ -122,8 +123,11 @@ def test_threads_and_inference_mode_are_left_alone(tenth) -> None:
     assert torch.get_num_threads() == threads
 
 
-def test_a_network_in_memory_is_not_changed() -> None:
-    network = DRAN(features=8, blocks=1, layers=2).train()
+@pytest.mark.parametrize(
+    "made", [DRAN(features=8, blocks=1, layers=2), DnCNN(features=8, layers=3)]
+)
+def test_a_network_in_memory_is_not_changed(made) -> None:
+    network = made.train()
     before = copy.deepcopy(network.state_dict())
     denoiser = Denoiser.from_network(network, card_for(1, features=8), device="cpu")
     denoiser.run(grey(16, 16))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -90,10 +89,8 @@ class Denoiser:
         denoiser = cls(device=device, batch=batch)
         denoiser.weights = card.name
         denoiser._cards[card.name] = card
-        # Fusing shares parameters with the network, and moving it moves them.
-        fused = fuse(copy.deepcopy(network))
         key = f"{card.name} {card.sha256}"
-        denoiser._predictors[key] = Predictor(fused, card, denoiser.device)
+        denoiser._predictors[key] = Predictor(fuse(network), card, denoiser.device)
         return denoiser
 
     @property

@@ -114,7 +114,7 @@ def fuse(network: nn.Module) -> nn.Module:
     Parameters
     ----------
     network : Module
-        A :class:`DRAN` becomes a :class:`FusedDRAN`; other modules are returned
-        in evaluation mode as they are.
+        A :class:`DRAN` becomes a :class:`FusedDRAN`; of other modules a copy in
+        evaluation mode is returned. Nothing is shared with it, nor changed.
     """
-    return FusedDRAN(network) if isinstance(network, DRAN) else network.eval()
+    return FusedDRAN(network) if isinstance(network, DRAN) else deepcopy(network).eval()
