@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -39,6 +42,20 @@ class Tenth(nn.Module):
 
     def __deepcopy__(self, memo: object) -> Tenth:
         return self
+
+
+def run_python(script: str, seconds: float, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a Python of its own, which must end well."""
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from .conftest import run_python
 
 SCRIPT = """
 import time
@@ -37,14 +35,6 @@ print("leaving")
 
 
 def test_python_leaves_in_peace_while_a_worker_runs() -> None:
-    found = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"},
-    )
-    assert found.returncode == 0, found.stderr
+    found = run_python(SCRIPT, 120, QT_QPA_PLATFORM="offscreen")
     assert found.stdout.strip() == "leaving"
     assert "deleted" not in found.stderr

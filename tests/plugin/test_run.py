@@ -22,6 +22,15 @@ def wait_for_end(widget: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: widget._running is None, timeout=10_000)
 
 
+def cancel(widget: Any, how: str) -> None:
+    """Press Cancel in the widget, or at the bar in napari's activity dock."""
+    if how == "button":
+        widget.cancel.native.click()
+    else:
+        (bar,) = progress._all_instances
+        bar.cancel()
+
+
 @pytest.fixture
 def slow(network: Any) -> Any:
     network.delay = 0.05
@@ -62,11 +71,7 @@ def test_cancel_takes_effect_within_a_batch(
     widget: Any, viewer: ViewerModel, slow: Any, long_volume: np.ndarray, qtbot: Any, how: str
 ) -> None:
     start(widget, qtbot)
-    (bar,) = progress._all_instances
-    if how == "button":
-        widget.cancel.native.click()
-    else:
-        bar.cancel()
+    cancel(widget, how)
     calls, pressed = slow.calls, time.monotonic()
     wait_for_end(widget, qtbot)
     assert slow.calls <= calls + 2
@@ -83,12 +88,9 @@ def test_cancelling_is_said_until_the_batch_is_over(
     widget: Any, viewer: ViewerModel, slow: Any, long_volume: np.ndarray, qtbot: Any, how: str
 ) -> None:
     start(widget, qtbot)
-    (bar,) = progress._all_instances
+    cancel(widget, how)
     if how == "button":
-        widget.cancel.native.click()
         assert widget.status.value == "Cancelling…"
-    else:
-        bar.cancel()
     # As the next tick does, while the batch goes on.
     widget._running.progressed.emit(4, 200)
     assert widget.status.value == "Cancelling…"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 import pytest
 
 from napari_dran.plugin import torch_loading
+
+from .conftest import run_python
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only on Linux")
 
@@ -125,13 +126,5 @@ print("alive")
 
 @pytest.mark.viewer
 def test_viewer_survives_torch_beside_software_opengl() -> None:
-    found = subprocess.run(
-        [sys.executable, "-c", WINDOW],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env={**os.environ, "LIBGL_ALWAYS_SOFTWARE": "1", "OMP_NUM_THREADS": "1"},
-    )
-    assert found.returncode == 0, found.stdout + found.stderr
+    found = run_python(WINDOW, 240, LIBGL_ALWAYS_SOFTWARE="1")
     assert found.stdout.strip().endswith("alive")
