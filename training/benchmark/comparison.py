@@ -102,8 +102,9 @@ def means_table(scores: Scores, sigma: float, titles: Mapping[str, str]) -> str:
         if (name, column, score) not in means:
             return ""
         text = f"{means[name, column, score]:.{DIGITS[score]}f}"
-        rivals = [means.get((other, column, score), -np.inf) for other in scores.by_method]
-        return f"**{text}**" if text == f"{max(rivals):.{DIGITS[score]}f}" else text
+        keys = [(other, column, score) for other in scores.by_method]
+        rivals = [f"{means[key]:.{DIGITS[score]}f}" for key in keys if key in means]
+        return f"**{text}**" if len(rivals) > 1 and text == max(rivals, key=float) else text
 
     counts = [f"{key} ({len(scores.images(columns[key], sigma))})" for key in columns]
     rows = []

@@ -45,7 +45,7 @@ def weights_section(results: Path) -> str:
         [card.name, card.kind, f"{card.steps:,}", *_training(card), card.sha256[:12]]
         for card in cards
     ]
-    header = ["weights", "images", "steps", "minutes", "hardware", "SHA-256"]
+    header = ["weights", "images", "steps", "minutes", "hardware", "started from", "SHA-256"]
     hashes = {card.sha256[:12] for card in cards}
     old = []
     for path in sorted(results.glob("*/dran*.csv")):
@@ -59,7 +59,10 @@ def weights_section(results: Path) -> str:
 
 def _training(card: Card) -> list[str]:
     facts = card.training
-    return [str(facts.get("minutes", "")), str(facts.get("hardware", facts.get("device", "")))]
+    hardware = facts.get("hardware", facts.get("device", ""))
+    return [
+        str(value) for value in (facts.get("minutes", ""), hardware, facts.get("started from", ""))
+    ]
 
 
 def readme_table(results: Path) -> str:
