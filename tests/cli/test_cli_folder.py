@@ -48,6 +48,34 @@ def test_all_good_is_exit_code_0(command: Any, tree: Path, grey: Path, tmp_path:
     assert result.exit_code == 0, result.output
 
 
+def test_no_result_replaces_another(tmp_path: Path) -> None:
+    names = ("a.bmp", "a.jpg", "a.png", "a.tif", "b.jpg", "c.mnc", "c.nii.gz", "sub/a.jpg")
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    for name in names:
+        (tmp_path / "in" / name).touch()
+    out, residual = tmp_path / "out", tmp_path / "residual"
+    jobs, _ = folder_jobs(tmp_path / "in", str(out), str(residual))
+    assert {job.name: job.target.relative_to(out).as_posix() for job in jobs} == dict(
+        zip(
+            names,
+            ("a.bmp.png", "a.jpg.png", "a.png", "a.tif", "b.png", "c.mnc.nii.gz", "c.nii.gz",
+             "sub/a.png"),
+            strict=True,
+        )
+    )  # fmt: skip
+    assert [job.residual.name for job in jobs if job.residual] == [
+        "a.bmp.tif", "a.jpg.tif", "a.png.tif", "a.tif", "b.tif", "c.mnc.nii.gz", "c.nii.gz",
+        "a.tif",
+    ]  # fmt: skip
+
+
+def test_results_and_residuals_need_two_folders(refused: Any, tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    line = refused("denoise", tree, "-o", out, "--residual", f"{out}/")
+    assert "Choose two folders" in line
+    assert not out.exists()
+
+
 def test_files_that_exist_fail_one_by_one(
     command: Any, tree: Path, grey: Path, tmp_path: Path
 ) -> None:

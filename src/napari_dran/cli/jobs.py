@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def folder_jobs(
     """Plan the work on a folder of files: the same tree again below ``output``.
 
     Each DICOM series becomes a folder. Files of formats that can only be read
-    become NIfTI (MINC) or PNG (other pictures).
+    become NIfTI (MINC) or PNG (other pictures), a.jpg beside a.png as a.jpg.png.
 
     Parameters
     ----------
@@ -136,25 +137,33 @@ def folder_jobs(
     Raises
     ------
     InputError, FileWriteError
-        An output folder that lies inside the input, or cannot be made.
+        An output folder that lies inside the input, or cannot be made; one folder
+        for results and residuals.
     """
     root, extra_root = Path(output).expanduser(), None
     _check_root(root, source)
     if residual:
         extra_root = Path(residual).expanduser()
         _check_root(extra_root, source)
-    jobs: list[Job] = []
+        if extra_root.resolve() == root.resolve():
+            raise InputError(
+                f"Results and residuals would both be written to {root}. Choose two folders."
+            )
+    plain: dict[Path, Path] = {}
     ignored = 0
     dicom_folders: dict[Path, None] = {}
     for path, inside in _files(source):
         if _is_plain(path):
-            target = root / inside.parent / output_name(path)
-            extra = extra_root and extra_root / inside.parent / residual_name(path)
-            jobs.append(Job(path, target, extra, None, str(inside)))
+            plain[path] = inside
         elif is_dicom(path):
             dicom_folders.setdefault(path.parent)
         else:
             ignored += 1
+    names, extra_names = _unlike(plain, output_name), _unlike(plain, residual_name)
+    jobs: list[Job] = []
+    for path, inside in plain.items():
+        extra = extra_root and extra_root / inside.parent / extra_names[path]
+        jobs.append(Job(path, root / inside.parent / names[path], extra, None, str(inside)))
     # Folders that will hold other results too, so no DICOM series can be the folder itself.
     shared = {parent for job in jobs for parent in job.target.parents}
     for folder in dicom_folders:
@@ -180,6 +189,18 @@ def residual_name(source: Path) -> str:
     if source.is_dir():
         return source.resolve().name + ".nii.gz"
     return source.stem + (".nii.gz" if name.endswith((".mnc", *DICOM_SUFFIXES)) else ".tif")
+
+
+def _unlike(files: Iterable[Path], name: Callable[[Path], str]) -> dict[Path, str]:
+    """Name the output of each file; of two that would share a name, a.jpg gets a.jpg.png."""
+    wanted = {file: name(file) for file in files}
+    often = Counter(file.with_name(target) for file, target in wanted.items())
+    return {
+        file: target
+        if target == file.name or often[file.with_name(target)] == 1
+        else file.name + target.removeprefix(file.stem)
+        for file, target in wanted.items()
+    }
 
 
 def _series_jobs(
