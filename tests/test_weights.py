@@ -50,6 +50,18 @@ def test_round_trip(saved: Path) -> None:
             assert value.dtype == torch.float32
 
 
+def test_what_half_precision_cannot_hold_is_stored_in_full(tmp_path: Path) -> None:
+    network = DRAN(**SMALL).bfloat16()
+    with torch.no_grad():
+        network.head.weight[0] = 1e6
+    card = Card("large", "dran", network.arguments, 1, (0.0, 50.0))
+    save_weights(tmp_path / "large.safetensors", network, card)
+    loaded, _ = load_weights(tmp_path / "large.safetensors")
+    torch.testing.assert_close(loaded.head.weight, network.head.weight.float())
+    kinds = {value.dtype.name for value in load_file(tmp_path / "large.safetensors").values()}
+    assert {"float16", "float32"} <= kinds
+
+
 def test_reading_a_card_does_not_load_torch(saved: Path) -> None:
     code = (
         "import sys; from napari_dran.weights import read_card; "

@@ -15,7 +15,7 @@ from .card import Card
 from .own import own_weights_folder
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 SUFFIX = ".safetensors"
 CARD_KEY = "napari-dran"
@@ -187,7 +187,7 @@ def save_weights(
     network : Module
         The network; its floats are stored as float16, which halves the file and
         changes the output by less than its own noise (the card's scores are
-        measured on what was stored).
+        measured on what was stored). Tensors beyond its range stay float32.
     card : Card
         Its ``sha256`` is filled in.
     overwrite : bool
@@ -206,12 +206,7 @@ def save_weights(
         raise FileWriteError(f"Weights are written as {SUFFIX} files, got {target.name!r}.")
     if target.exists() and not overwrite:
         raise OutputExistsError(f"{target} exists already. Choose another name or overwrite it.")
-    tensors = {
-        key: value.detach().cpu().numpy().astype(np.float16)
-        if value.is_floating_point()
-        else value.detach().cpu().numpy()
-        for key, value in network.state_dict().items()
-    }
+    tensors = {key: _stored(value) for key, value in network.state_dict().items()}
     written = replace(card, sha256=_hash(tensors))
     partial = target.with_name(target.name + ".partial")
     try:
@@ -234,6 +229,16 @@ def _named() -> dict[str, Path]:
     for path in paths:
         named.setdefault(path.stem, path)
     return named
+
+
+def _stored(value: Tensor) -> np.ndarray:
+    """Return a tensor as it is stored: floats in half precision, if that can hold them."""
+    if not value.is_floating_point():
+        return np.asarray(value.cpu().numpy())
+    whole: np.ndarray = value.detach().cpu().float().numpy()
+    with np.errstate(over="ignore"):
+        half = whole.astype(np.float16)
+    return half if np.array_equal(np.isfinite(half), np.isfinite(whole)) else whole
 
 
 def _hash(tensors: Mapping[str, np.ndarray]) -> str:
