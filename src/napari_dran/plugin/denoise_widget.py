@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QApplication
 from ..errors import DranError
 from .denoise_panel import DenoisePanel
 from .docking import ParentWatch
+from .durations import duration
 from .input_section import InputSection
 from .leaving import close_at_exit
 from .pending import settle
@@ -189,7 +190,7 @@ class DenoiseWidget(DenoisePanel):
             return
         self.progress.max, self.progress.value = total, done
         spent = time.monotonic() - self._started
-        left = f", about {_duration(spent / done * (total - done))} left" if done else ""
+        left = f", about {duration(spent / done * (total - done))} left" if done else ""
         self._say(f"Slice {done} of {total}{left}")
 
     def _on_end(self, state: str, value: Any) -> None:
@@ -199,7 +200,7 @@ class DenoiseWidget(DenoisePanel):
         if state == "finished" and run is not None and run.result is not None:
             if run.result.layer in self._viewer.layers:
                 self._results.add(run.result)
-            taken = _duration(time.monotonic() - self._started)
+            taken = duration(time.monotonic() - self._started)
             notes = "".join(f"<br>⚠ {escape(note, quote=False)}" for note in value.notes)
             weights = value.provenance.weights
             self._say(f"Done in {taken} with {weights}.{notes}")
@@ -255,9 +256,3 @@ class DenoiseWidget(DenoisePanel):
     def _complain(self, text: str) -> None:
         self._say(escape(text, quote=False))
         show_warning(text)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min"

@@ -17,6 +17,7 @@ from ..volume import Volume
 from . import settings
 from .denoise_panel import AUTO, CUSTOM, LOAD, DenoisePanel
 from .layers import is_anatomical, layer_to_volume
+from .new_weights import new_weights
 from .preview import contrast_limits
 from .recipe import Recipe
 from .summary import axis_choices, describe, describe_noise, nothing_to_denoise
@@ -63,6 +64,8 @@ class InputSection:
         """Begin to follow the viewer."""
         self.viewer.layers.events.inserted.connect(self._on_layers)
         self.viewer.layers.events.removed.connect(self._on_layers)
+        new_weights.saved.connect(self._on_saved)
+        self._fill_weights()
         self.panel.image.reset_choices()
         self._on_image()
 
@@ -73,6 +76,7 @@ class InputSection:
         self._watch(None)
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_layers)
+        new_weights.saved.disconnect(self._on_saved)
 
     @property
     def layer(self) -> Any:
@@ -108,24 +112,36 @@ class InputSection:
             self._timer.start()
 
     def _fill(self) -> None:
-        from ..weights import list_weights
-
         panel = self.panel
         panel.image.choices = self._images
-        self._shipped = [card.name for card in list_weights()]
-        self._fill_weights()
         panel.window.value = settings.default_window()
         device = settings.default_device()
         panel.device.choices = list(dict.fromkeys([AUTO, "cpu", device]))
         panel.device.value = device
 
     def _fill_weights(self) -> None:
-        self.panel.weights.choices = [
-            ("Auto", AUTO),
-            *((name, name) for name in self._shipped),
-            *((Path(path).name, path) for path in self._loaded),
-            ("Load…", LOAD),
-        ]
+        from ..weights import list_weights
+
+        weights = self.panel.weights
+        with weights.changed.blocked():
+            weights.choices = [
+                ("Auto", AUTO),
+                *((card.name, card.name) for card in list_weights()),
+                *((Path(path).name, path) for path in self._loaded),
+                ("Load…", LOAD),
+            ]
+            if self._weights not in weights.choices:
+                # Deleted from the user's folder meanwhile.
+                self._weights = AUTO
+            weights.value = self._weights
+
+    def _on_saved(self, path: Path) -> None:
+        """List weights that were saved this moment; the choice stays."""
+        from ..weights import own_weights_folder
+
+        if path.parent != own_weights_folder() and str(path) not in self._loaded:
+            self._loaded.append(str(path))
+        self._fill_weights()
 
     def _fill_axes(self, choices: list[tuple[str, int]]) -> None:
         axis = self.panel.axis
@@ -190,9 +206,7 @@ class InputSection:
             else:
                 self._loaded = [*(p for p in self._loaded if p != path), path]
                 self._weights = path
-        with self.panel.weights.changed.blocked():
-            self._fill_weights()
-            self.panel.weights.value = self._weights
+        self._fill_weights()
 
     def _on_window(self, value: str) -> None:
         layer = self.layer

@@ -72,7 +72,12 @@ def number_range(name: str, label: str, low: FloatSpinBox, high: FloatSpinBox) -
     return row(name, [low, to, high], label=label)
 
 
-def narrow(panel: QWidget, labels: Collection[str], spins: Sequence[Widget] = ()) -> None:
+def narrow(
+    panel: QWidget,
+    labels: Collection[str],
+    spins: Sequence[Widget] = (),
+    label_width: int = LABEL_WIDTH,
+) -> None:
     """Keep a panel narrow, whatever the names of layers and weights.
 
     Parameters
@@ -83,12 +88,14 @@ def narrow(panel: QWidget, labels: Collection[str], spins: Sequence[Widget] = ()
         Texts of the labels before its controls, which get one width.
     spins : sequence of magicgui spin boxes
         Shown without arrows: one is as wide as its largest value, far too wide here.
+    label_width : int
+        Of the labels, in pixels.
     """
     panel.layout().setContentsMargins(8, 4, 8, 8)
     panel.layout().setSpacing(6)
     for label in panel.findChildren(QLabel):
         if label.text() in labels:
-            label.setFixedWidth(LABEL_WIDTH)
+            label.setFixedWidth(label_width)
     for box in panel.findChildren(QComboBox):
         box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(10)

@@ -7,15 +7,20 @@ Mesa's symbols and the process dies. So Triton is loaded first, bound to itself.
 
 *Freezing.* ``import torch`` holds Python's lock while the system's loader reads
 hundreds of megabytes, so even from a thread it stops the window for half a
-second. The loader called through ctypes does not hold the lock.
+second. The loader called through ctypes does not hold the lock. And an import makes
+so many objects that Python looks through all of them for garbage again and again, a
+third of a second each time in which no thread runs: it waits until the import is over.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -28,12 +33,25 @@ def load_torch() -> ModuleType:
     module
         torch. At once if it was imported before.
     """
-    if "torch" not in sys.modules:
-        shield_triton()
-        _read_ahead("torch", "lib", "libtorch_python")
-    import torch
+    with importing():
+        if "torch" not in sys.modules:
+            shield_triton()
+            _read_ahead("torch", "lib", "libtorch_python")
+        import torch
 
     return torch
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Put off the collection of garbage while a large package is imported in a thread."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def shield_triton() -> bool:

@@ -96,8 +96,11 @@ def training_and_validation(
     if not any(len(image.pixels) == channels for image in held):
         notice("Too few images to keep some for validation: the scores are of training images.")
         return images, images, channels
-    names = {image.group for image in held}
-    notice(f"Training on {len(training)} images, validating on {len(held)} ({len(names)} groups).")
+    groups = len({image.group for image in held})
+    notice(
+        f"Training on {len(training)} images, validating on {len(held)} of {groups} "
+        f"group{'s' * (groups > 1)}."
+    )
     return training, held, channels
 
 

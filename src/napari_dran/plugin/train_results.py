@@ -1,0 +1,122 @@
+"""The lower half of the Train widget: curves, scores, and a validation image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QLabel, QWidget
+
+from ..errors import MissingPackageError
+from .learning_curve import LearningCurve
+from .train_panel import TrainPanel
+from .train_preview import TrainPreview
+
+if TYPE_CHECKING:
+    from ..training.validation import Report
+
+
+class TrainResults:
+    """Shows what a run reports.
+
+    Parameters
+    ----------
+    panel : TrainPanel
+        Gets the curves and the picture, and holds the scores.
+    viewer : napari.viewer.Viewer
+        Its theme is followed.
+    """
+
+    def __init__(self, panel: TrainPanel, viewer: Any) -> None:
+        self.panel = panel
+        self.viewer = viewer
+        self.best: Report | None = None
+        self.curve: LearningCurve | None = None
+        self.preview = TrainPreview()
+        shown: QWidget
+        try:
+            shown = self.curve = LearningCurve()
+        except MissingPackageError as error:
+            shown = QLabel(f"No curves: {error}")
+            shown.setWordWrap(True)
+        self._shown = shown
+        panel.place(shown)
+        panel.place(self.preview)
+        self.clear()
+        shown.setVisible(False)
+
+    def open(self) -> None:
+        """Begin to follow the viewer's theme."""
+        self.viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
+
+    def close(self) -> None:
+        """Let go of the viewer."""
+        self.viewer.events.theme.disconnect(self._on_theme)
+
+    def show(self) -> None:
+        """Give the curves their place."""
+        self._shown.setVisible(True)
+
+    def clear(self) -> None:
+        """Forget the last run."""
+        self.best = None
+        self.preview.clear()
+        self.panel.scores.visible = False
+        if self.curve is not None:
+            self.curve.clear()
+
+    def add_loss(self, step: int, loss: float) -> None:
+        """Show the loss of the last few steps."""
+        if self.curve is not None:
+            self.curve.add_loss(step, loss)
+
+    def add_report(self, report: Report) -> None:
+        """Show what a validation found."""
+        if report.best:
+            self.best = report
+        if self.curve is not None:
+            self.curve.add_psnr(report.step, report.score)
+        self.preview.show_panel(report.panel)
+        self.panel.scores.value = score_table(report, self.best or report)
+        self.panel.scores.visible = True
+
+    def replay(self, rows: Sequence[Mapping[str, float]]) -> int:
+        """Show the log of an earlier run; returns its last step."""
+        self.show()
+        for row in rows:
+            psnr = [value for key, value in row.items() if key.startswith("psnr_")]
+            if self.curve is not None and psnr:
+                self.curve.add_psnr(int(row["step"]), float(np.mean(psnr)))
+                self.curve.add_loss(int(row["step"]), row["loss"])
+        return int(rows[-1]["step"]) if rows else 0
+
+    def _on_theme(self, _: Any = None) -> None:
+        if self.curve is not None:
+            self.curve.set_theme(self.viewer.theme)
+
+
+def score_table(now: Report, best: Report) -> str:
+    """Lay the scores out as rich text: noisy, now and best, by noise level.
+
+    Parameters
+    ----------
+    now, best : Report
+        The last validation and the best one; they may be the same.
+    """
+    sigmas = list(now.psnr)
+    rows = [
+        ("noisy", now.noisy_psnr),
+        (f"step {now.step:,}", now.psnr),
+        (f"<b>best</b> ({best.step:,})", best.psnr),
+    ]
+    head = "".join(
+        f"<td align='right'>\N{GREEK SMALL LETTER SIGMA} {sigma:g}</td>" for sigma in sigmas
+    )
+    lines = [f"<tr><td>PSNR, dB</td>{head}<td align='right'>mean</td></tr>"]
+    for name, psnr in rows:
+        values = [*(psnr[sigma] for sigma in sigmas), float(np.mean([psnr[s] for s in sigmas]))]
+        cells = "".join(f"<td align='right'>{value:.2f}</td>" for value in values)
+        lines.append(f"<tr><td>{name}</td>{cells}</tr>")
+    return f"<table cellspacing='0' cellpadding='2' width='100%'>{''.join(lines)}</table>"

@@ -1,0 +1,328 @@
+"""The Train widget: its buttons. How it looks is in ``train_panel``."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from napari.utils.notifications import (
+    Notification,
+    notification_manager,
+    show_error,
+    show_info,
+    show_warning,
+)
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from ..errors import Cancelled, DranError
+from ..training.recipe import Recipe, missing_package
+from ..training.recipe_file import make_recipe
+from ..weights import SUFFIX, own_weights_folder
+from .docking import ParentWatch
+from .durations import TimeLeft, duration
+from .kept_runs import KeptRun, begin_run, unsaved_run
+from .leaving import close_at_exit
+from .new_weights import new_weights
+from .train_input import TrainInput, check_name
+from .train_panel import TrainPanel
+from .train_results import TrainResults
+from .train_run import TrainRun, TrainWork, save_best
+from .worker import Failed, WorkerError
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from ..training.validation import Report
+    from ..volume import Volume
+    from ..weights import Card
+
+NEEDED = ("lightning", "pydantic")
+MOST_NOTES = 3
+
+
+class TrainWidget(TrainPanel):
+    """Trains a denoiser on images of the viewer or of a folder.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Its images can be chosen.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        close_at_exit(self)
+        # napari hands over a proxy, through which no layer is itself.
+        self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._input = TrainInput(self, self._viewer)
+        self._results = TrainResults(self, self._viewer)
+        self._run: TrainRun | None = None
+        self._kept: KeptRun | None = None
+        self._data: str | list[Volume] | None = None
+        self._step = 0
+        self._clock = TimeLeft()
+        self._notes: list[str] = []
+        self._saving: Any = None
+        self._closed = True
+        self.train.changed.connect(self.start_run)
+        self.resume.changed.connect(self.continue_run)
+        self.stop.changed.connect(self.stop_run)
+        self.save.changed.connect(self.save_weights)
+        self.copy_command.changed.connect(self.copy_as_command)
+        self.native.destroyed.connect(self.close_down)
+        self._watch = ParentWatch(self.native, self.open, self.close_down)
+        self.open()
+
+    def open(self) -> None:
+        """Begin to follow the viewer; called when the widget is docked."""
+        if not self._closed:
+            return
+        self._closed = False
+        self._input.open()
+        self._results.open()
+        if self._kept is None:
+            self._offer(unsaved_run())
+        missing = [name for name in NEEDED if find_spec(name) is None]
+        if missing:
+            self._say(str(missing_package(missing[0])))
+        self._show_state()
+
+    def start_run(self) -> None:
+        """Start a new run; returns at once."""
+        if self._is_busy() or not self._may_leave_unsaved():
+            return
+        try:
+            settings = self._input.settings()
+            recipe, data = settings.recipe(), self._input.data()
+            kept = begin_run(settings.values, settings.device, settings.folder)
+        except DranError as error:
+            self._complain(str(error))
+            return
+        self._results.clear()
+        self._step = 0
+        self._launch(kept, recipe, data)
+
+    def continue_run(self) -> None:
+        """Go on with the last run as it was set, up to the chosen number of steps."""
+        if self._is_busy() or self._kept is None or self._data is None:
+            return
+        steps = self.steps.value
+        if self._step >= steps:
+            self._complain(
+                f"The run is at step {self._step:,} of {steps:,}. Raise Steps to continue."
+            )
+            return
+        try:
+            recipe = make_recipe({**self._kept.recipe, "steps": steps})
+        except DranError as error:
+            self._complain(str(error))
+            return
+        self._launch(self._kept, recipe, self._data)
+
+    def stop_run(self) -> None:
+        """End after the running step; the best weights so far are kept."""
+        if self._run is not None:
+            self._run.stop()
+            self.stop.enabled = False
+            self._say("Stopping: validating and saving…")
+
+    def save_weights(self) -> None:
+        """Ask where, and write the best weights so far; returns at once."""
+        if self._kept is None or self._saving is not None:
+            return
+        target = self._ask_where()
+        if target is None:
+            return
+        try:
+            check_name(target)
+        except DranError as error:
+            self._complain(str(error))
+            return
+        # The dialog has asked before it gave the name of a file that is there.
+        worker = create_worker(
+            save_best, self._kept.best, target, target.exists(), _start_thread=False
+        )
+        worker.returned.connect(lambda card: self._on_saved(target, card))
+        self._saving = worker
+        self._show_state()
+        worker.start()
+
+    def copy_as_command(self) -> None:
+        """Put the shell command that does the same on the clipboard."""
+        try:
+            settings = self._input.settings()
+            text = settings.as_command(f"{self._input.name()}{SUFFIX}")
+        except DranError as error:
+            self._complain(str(error))
+            return
+        QApplication.clipboard().setText(text)
+        note = " Save the layers into a folder 'images' first." if settings.folder is None else ""
+        self._say(f"Copied as command.{note}")
+
+    def close_down(self, *_: Any) -> None:
+        """Stop everything and let go of the viewer; called when the dock is closed."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._run is not None:
+            self._run.stop()
+        self._input.close()
+        self._results.close()
+
+    def _launch(self, kept: KeptRun, recipe: Recipe, data: str | list[Volume]) -> None:
+        self._kept, self._data, self._notes = kept, data, []
+        self._clock = TimeLeft(recipe.minutes)
+        self._run = run = TrainRun(TrainWork(data, recipe, kept.path, kept.device))
+        run.reading.connect(self._on_reading)
+        run.progressed.connect(self._on_progress)
+        run.lost.connect(self._results.add_loss)
+        run.reported.connect(self._on_report)
+        run.noticed.connect(self._on_notice)
+        run.ended.connect(self._on_end)
+        if self.advanced.visible:
+            self._show_more()
+        self._results.show()
+        self._say("Starting…")
+        self._show_state()
+        run.start()
+
+    def _on_reading(self, name: str) -> None:
+        if not self._closed and not self._step:
+            self._say(f"Reading {name}…")
+
+    def _on_progress(self, done: int, total: int) -> None:
+        if self._closed or self._run is None:
+            return
+        self._step = done
+        self.progress.max, self.progress.value = total, done
+        if self._run.stopping:
+            # Here, as the Activity dock has a button for it as well.
+            self.stop.enabled = False
+            self._say("Stopping: validating and saving…")
+            return
+        left = self._clock.after(done, total)
+        about = "" if left is None else f", about {duration(left)} left"
+        self._say(f"Step {done:,} of {total:,}{about}")
+
+    def _on_report(self, report: Report) -> None:
+        if self._closed:
+            return
+        self._results.add_report(report)
+        self._show_state()
+
+    def _on_notice(self, sentence: str) -> None:
+        self._notes.append(sentence)
+
+    def _on_end(self, state: str, value: Any) -> None:
+        self._run = None
+        if self._closed:
+            return
+        taken = duration(self._clock.spent)
+        if state == "failed":
+            self._fail(value)
+        else:
+            self._step = value.step
+            done = "Done" if state == "finished" else "Stopped"
+            self._say(
+                f"{done} at step {value.step:,} after {taken}. Save the best weights to denoise "
+                "with them."
+            )
+        self._show_state()
+
+    def _on_saved(self, target: Path, card: Card | Failed) -> None:
+        self._saving = None
+        if not isinstance(card, Failed):
+            # Other widgets want to hear of it even if this one is closed.
+            new_weights.saved.emit(target)
+            if self._kept is not None and self._run is None:
+                self._kept = self._kept.mark_saved()
+        if self._closed:
+            return
+        if isinstance(card, Failed):
+            self._fail(card.error)
+        else:
+            here = target.parent == own_weights_folder()
+            self._say(
+                f"Saved {target.name}, of step {card.steps:,}. The Denoise widget lists it"
+                f"{'.' if here else ' until napari is closed; then load it from its place.'}"
+            )
+        self._show_state()
+
+    def _offer(self, kept: KeptRun | None) -> None:
+        """Take up a run of an earlier session whose weights were not saved."""
+        if kept is None:
+            return
+        self._kept, self._data = kept, kept.folder
+        self._input.show(dict(kept.recipe), kept.folder)
+        self._step = self._results.replay(kept.curves())
+        self._say(
+            f"The last run was not saved: it is at step {self._step:,}. Save its best weights"
+            f"{', or continue it' if kept.folder else ''}."
+        )
+
+    def _ask_where(self) -> Path | None:
+        """Ask for the file to write; the dialog asks before one is replaced."""
+        folder = own_weights_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        dialog = QFileDialog(self.native, "Save weights", str(folder))
+        dialog.setAcceptMode(QFileDialog.AcceptSave)
+        dialog.setNameFilter(f"Weights (*{SUFFIX})")
+        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
+        dialog.selectFile(f"{self._input.name()}{SUFFIX}")
+        return Path(dialog.selectedFiles()[0]) if dialog.exec() else None
+
+    def _may_leave_unsaved(self) -> bool:
+        """Ask before the weights of the last run are out of reach."""
+        kept = self._kept
+        if kept is None or kept.saved or not kept.best.is_file():
+            return True
+        answer = QMessageBox.question(
+            self.native,
+            "Train",
+            "The weights of the last run were not saved. Start a new run without them?",
+        )
+        return bool(answer == QMessageBox.Yes)
+
+    def _is_busy(self) -> bool:
+        if self._run is None:
+            return False
+        show_info("Training is already running. Wait for it, or stop it first.")
+        return True
+
+    def _show_state(self) -> None:
+        """Enable what can be pressed now."""
+        running, kept = self._run is not None, self._kept
+        self.train.enabled = not running
+        self.data.enabled = self.settings.enabled = self.advanced.enabled = not running
+        self.resume.enabled = not running and kept is not None and self._data is not None and (
+            self._step > 0
+        )  # fmt: skip
+        self.stop.enabled = running
+        self.save.enabled = kept is not None and kept.best.is_file() and self._saving is None
+        self.progress.visible = running
+        if running and not self._step:
+            self.progress.max = 0
+
+    def _say(self, text: str) -> None:
+        notes = [*self._notes[:MOST_NOTES]]
+        if len(self._notes) > MOST_NOTES:
+            notes.append(f"… and {len(self._notes) - MOST_NOTES} more notes.")
+        self.status.value = "<br>".join(escape(line, quote=False) for line in [text, *notes])
+
+    def _fail(self, error: DranError) -> None:
+        """Tell of an error; for one that nobody foresaw, with its traceback."""
+        if isinstance(error, Cancelled):
+            self._say(str(error))
+            return
+        self._say(f"Failed: {error}")
+        if isinstance(error, WorkerError):
+            notification_manager.dispatch(Notification.from_exception(error))
+        else:
+            show_error(str(error))
+
+    def _complain(self, text: str) -> None:
+        self._say(text)
+        show_warning(text)
