@@ -67,10 +67,10 @@ class Network:
         self.cards = {card.channels: card for card in cards}
         self._methods = {c.channels: NetworkMethod(w) for c, w in zip(cards, weights, strict=True)}
 
-    @property
-    def weights(self) -> str:
-        """The first digits of each file's SHA-256, by channels."""
-        return "+".join(self.cards[key].sha256[:12] for key in sorted(self.cards))
+    def weights(self, channels: int | None = None) -> str:
+        """Return the first digits of the SHA-256 of one file, or of each."""
+        wanted = sorted(self.cards) if channels is None else [channels]
+        return "+".join(self.cards[key].sha256[:12] for key in wanted)
 
     def takes(self, channels: int) -> bool:
         """Whether there are weights for images of that many channels."""
@@ -151,6 +151,6 @@ def takes(method: Method, channels: int) -> bool:
     return not isinstance(method, Network) or method.takes(channels)
 
 
-def weights(method: Method) -> str:
-    """Return the hashes of a method's weights; "" if it has none."""
-    return method.weights if isinstance(method, Network) else ""
+def weights(method: Method, channels: int | None = None) -> str:
+    """Return the hash of a method's weights for images of so many channels, or of all; or ""."""
+    return method.weights(channels) if isinstance(method, Network) else ""

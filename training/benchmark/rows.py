@@ -52,13 +52,15 @@ class Table:
         Parameters
         ----------
         weights : str
-            What the column ``weights`` of new rows will say.
+            Their hashes, with "+" between; the column ``weights`` of a row says which
+            of them made it.
         """
-        found = {row.get("weights", "") for row in self.rows.values()}
-        if found - {weights}:
+        cells = (row.get("weights", "") for row in self.rows.values())
+        found = {part for cell in cells for part in cell.split("+")}
+        if old := found - set(weights.split("+")):
             raise InputError(
-                f"{self.path} was measured with the weights {', '.join(sorted(found))}, now they "
-                f"are {weights}. Measure anew with --again, or a row would be of either."
+                f"{self.path} was measured with the weights {', '.join(sorted(old))}, now they "
+                f"are {weights}. Measure anew with --again, or rows would be of either."
             )
 
     def _key(self, row: Mapping[str, Any]) -> tuple[str, ...]:

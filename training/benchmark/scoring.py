@@ -71,8 +71,7 @@ def measure_images(
         What is there was measured with other weights, and ``again`` is false.
     """
     table = Table(folder / f"{name}.csv", again=again)
-    hashes = methods.weights(method)
-    table.check_weights(hashes)
+    table.check_weights(methods.weights(method))
     images = list(images)
     for done, image in enumerate(images, start=1):
         for sigma in map(float, sigmas):
@@ -85,7 +84,7 @@ def measure_images(
                         "modality": image.modality,
                         "sigma": sigma,
                         **score(image.pixels, method(noisy, told)),
-                        "weights": hashes,
+                        "weights": methods.weights(method, channels),
                     }
                 )
         progress(name, done, len(images))
