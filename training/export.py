@@ -1,8 +1,10 @@
-"""Turn a training run into shipped weights: ``python training/export.py grey``.
+"""Turn a training run into shipped weights: ``python training/export.py dran-grey --run RUN``.
 
 Takes the checkpoint of a run, of ``napari-dran train`` or of the first trainer,
 and writes the averaged weights with their card into the package. ``--scores``
-takes the CSV of ``napari-dran evaluate``.
+takes the CSV files of an evaluation on test; ``--log`` the logs of all runs that
+led here, in order, which become one table in ``training/results/curves`` and a
+picture in ``docs/images/training``.
 """
 
 from __future__ import annotations
@@ -17,21 +19,109 @@ from pathlib import Path
 from napari_dran.training.checkpoints import export_weights, find_checkpoint, read_checkpoint
 from napari_dran.training.data import corpus_sources
 
-PACKAGE = Path(__file__).parents[1] / "src/napari_dran/weights"
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src/napari_dran/weights"
+CURVES = ROOT / "training/results/curves"
+PICTURES = ROOT / "docs/images/training"
 
-
-IMAGES = {
-    "grey": "grey images: X-ray, MR, CT, ultrasound, fluorescence and others",
-    "colour": "colour images: histopathology, dermatology and others",
+DESCRIPTIONS = {
+    "dran-grey": (
+        "Blind Gaussian denoiser for grey images: X-ray, MR, CT, ultrasound, fluorescence and "
+        "others. Take it where noise is white and Gaussian, as in the papers' protocol."
+    ),
+    "dran-colour": (
+        "Blind Gaussian denoiser for colour images: histopathology, dermatology and others."
+    ),
+    "dran-grey-real": (
+        "Blind denoiser for grey scans as machines make them: Gaussian, Rician, photon, "
+        "photomultiplier, speckle and correlated noise. Take it where noise grows with the "
+        "signal, is shared by neighbouring pixels or is not symmetric (`napari-dran info` and "
+        "the widget tell); for white Gaussian noise dran-grey is better."
+    ),
 }
+SIGMAS = ("10", "25", "50")
 
 
-def read_scores(path: str) -> dict[str, object]:
+def curve(logs: list[str]) -> list[dict[str, str]]:
+    """Join logs: CSV of ``napari-dran train`` and JSON lines of the first trainer."""
+    rows: list[dict[str, str]] = []
+    steps, minutes = 0.0, 0.0
+    for number, log in enumerate(logs, 1):
+        lines = Path(log).read_text(encoding="utf-8").splitlines()
+        if log.endswith(".csv"):
+            found = list(csv.DictReader(lines))
+        else:
+            found = [{**json.loads(line)} for line in lines]
+            found = [{**row, "psnr_25": row["psnr25"]} for row in found]
+        for row in found:
+            rows.append(
+                {
+                    "run": str(number),
+                    "step": f"{steps + float(row['step']):.0f}",
+                    "minutes": f"{minutes + float(row['minutes']):.1f}",
+                    "loss": f"{float(row['loss']):.5f}",
+                    **{
+                        f"psnr_{s}": f"{float(row[f'psnr_{s}']):.3f}" if f"psnr_{s}" in row else ""
+                        for s in SIGMAS
+                    },
+                }
+            )
+        steps, minutes = float(rows[-1]["step"]), float(rows[-1]["minutes"])
+    return rows
+
+
+def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
+    """Write the curve as CSV and PNG."""
+    from matplotlib.figure import Figure
+
+    for folder in (CURVES, PICTURES):
+        folder.mkdir(parents=True, exist_ok=True)
+    with (CURVES / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    quality, loss = figure.subplots(1, 2)
+    colours = dict(zip(SIGMAS, ("tab:green", "tab:blue", "tab:red"), strict=True))
+    for run in dict.fromkeys(row["run"] for row in rows):
+        mine = [row for row in rows if row["run"] == run]
+        for sigma in SIGMAS:
+            points = [
+                (int(r["step"]), float(r[f"psnr_{sigma}"])) for r in mine if r[f"psnr_{sigma}"]
+            ]
+            if points:
+                quality.plot(*zip(*points, strict=True), ".-", color=colours[sigma], lw=1.2, ms=4)
+        loss.plot(
+            [int(r["step"]) for r in mine],
+            [float(r["loss"]) for r in mine],
+            ".-",
+            color="0.3",
+            ms=4,
+        )
+        for place in (quality, loss) if run != "1" else ():
+            place.axvline(int(mine[0]["step"]), color="0.85", lw=0.8, zorder=0)
+    for sigma, colour in colours.items():
+        quality.plot([], [], color=colour, label=f"sigma {sigma}")
+    quality.set_ylabel("PSNR on val in dB")
+    quality.legend(frameon=False, fontsize=8)
+    loss.set_ylabel("training loss (L1)")
+    loss.set_yscale("log")
+    for place in (quality, loss):
+        place.set_xlabel("steps")
+        place.grid(alpha=0.2)
+        place.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(f"{name}: each vertical line begins another run", fontsize=9)
+    figure.savefig(PICTURES / f"{name}.png", dpi=110)
+
+
+def read_scores(paths: list[str]) -> dict[str, object]:
     """Average the rows of an evaluation: modality -> sigma -> PSNR, SSIM."""
     sums: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-    with Path(path).open(newline="") as file:
-        for row in csv.DictReader(file):
-            sums[row["modality"]][row["sigma"]].append((float(row["psnr"]), float(row["ssim"])))
+    for path in paths:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                scores = float(row["psnr"]), float(row["ssim"])
+                sums[row["modality"]][row["sigma"]].append(scores)
     return {
         modality: {
             sigma: {
@@ -47,15 +137,15 @@ def read_scores(path: str) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["grey", "colour"])
-    parser.add_argument("--run", default=None, help="run folder or checkpoint, default runs/<kind>")
+    parser.add_argument("name", choices=list(DESCRIPTIONS))
+    parser.add_argument("--run", required=True, help="run folder or checkpoint")
     parser.add_argument("--corpus", default="../shared/corpus")
     parser.add_argument("--hardware", default="2 CPU cores")
-    parser.add_argument("--scores", default=None, help="CSV of `napari-dran evaluate` on test")
-    parser.add_argument("--comparison", default=None, help="JSON of the benchmark's means")
+    parser.add_argument("--scores", nargs="+", default=[], help="CSV files of scores on test")
+    parser.add_argument("--log", nargs="+", default=[], help="logs of all runs, in order")
     parser.add_argument("--started-from", default=None, help="what the run was started from")
     options = parser.parse_args()
-    checkpoint = read_checkpoint(find_checkpoint(options.run or f"runs/{options.kind}"))
+    checkpoint = read_checkpoint(find_checkpoint(options.run))
     facts = {"hardware": options.hardware, "data": corpus_sources(f"{options.corpus}/train")}
     facts = {"started from": "random weights", **checkpoint.facts, **facts}
     if options.started_from:
@@ -63,16 +153,14 @@ def main() -> None:
     scores: dict[str, object] = {"val": dict(checkpoint.scores)}
     if options.scores:
         scores["test, protocol gaussian"] = read_scores(options.scores)
-    if options.comparison:
-        scores["test, sigma 25, PSNR in dB by method"] = json.loads(
-            Path(options.comparison).read_text()
-        )
+    if options.log:
+        draw_curve(options.name, curve(options.log))
     written = export_weights(
         replace(checkpoint, facts=facts),
-        PACKAGE / f"dran-{options.kind}.safetensors",
+        PACKAGE / f"{options.name}.safetensors",
         overwrite=True,
         scores=scores,
-        description=f"Blind Gaussian denoiser for {IMAGES[options.kind]}.",
+        description=DESCRIPTIONS[options.name],
         licence=(
             "Research use: some of the training images are licensed for non-commercial use or "
             "state no licence, see data."
