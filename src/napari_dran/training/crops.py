@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ..errors import InputError
 from .data import TrainingImage
 from .noise_models import add_noise
+from .planting import with_planes, with_spots
 from .recipe import Recipe
 
 RARE_SHARE = 0.15
@@ -137,7 +138,13 @@ class NoisyCrops:
             if count
             for crop in self._cut(self._pools[kind], count, choices)
         ]
-        return self._other_windows(torch.cat(crops), choices)
+        shown = self._other_windows(torch.cat(crops), choices)
+        # Draws that a recipe does not ask for would change what its seed means.
+        if self.recipe.flat:
+            shown = with_planes(shown, self.recipe.flat, choices)
+        if self.recipe.spots:
+            shown = with_spots(shown, self.recipe.spots, choices)
+        return shown
 
     def _cut(self, pool: Pool, count: int, choices: torch.Generator) -> list[Tensor]:
         """Cut ``count`` crops from images of one kind, coarse ones apart."""

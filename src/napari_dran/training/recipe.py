@@ -124,6 +124,12 @@ class Recipe:
         Share of crops averaged down by 2 or 3: scans with structure as fine as a pixel.
     windows : float
         Share of crops with another contrast and brightness, some inverted.
+    flat : float
+        Share of crops replaced by a plane without structure, so that the network
+        learns to invent none.
+    spots : float
+        Share of crops with a few small discs planted, as small as lesions can be,
+        so that the network learns not to take them for noise.
     loss : {"l1", "l2", "charbonnier"}
         On the residual; L1 in the paper.
     learning_rate : float, optional
@@ -191,6 +197,8 @@ class Recipe:
     crop: int = 64
     coarse: float = 0.3
     windows: float = 0.25
+    flat: float = 0.0
+    spots: float = 0.0
 
     loss: Literal["l1", "l2", "charbonnier"] = "l1"
     learning_rate: float | None = None
@@ -221,7 +229,7 @@ class Recipe:
         }  # fmt: skip
         for name, lowest in at_least.items():
             self._check(name, lowest, LARGEST_SEED)
-        for name in ("coarse", "windows", "cooldown", "annealing"):
+        for name in ("coarse", "windows", "flat", "spots", "cooldown", "annealing"):
             self._check(name, 0, 1)
         for name in ("validation_share", "averaging"):
             self._check(name, 0, 0.999999)
