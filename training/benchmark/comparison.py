@@ -139,5 +139,4 @@ def differences_table(
                 digits = DIGITS[score]
                 cells = [markdown.with_interval(i, digits, signed=True) if i else "" for i in found]
                 rows.append([f"{titles.get(other, other)}, sigma {sigma:g}", *cells])
-    header = f"{titles.get(name, name)} minus ...: {TITLES[score]}"
-    return markdown.table([header, *columns], rows) if rows else ""
+    return markdown.table([TITLES[score], *columns], rows) if rows else ""

@@ -23,12 +23,11 @@ BASELINES = ("nlm", "bm3d", "dncnn", "residual-mid")
 
 TEXT = """\
 White Gaussian noise of standard deviation sigma, in grey levels of 255, is added to clean images
-without clipping, from a fixed seed for each image. The networks are not told sigma, those of "same
-training" were trained as the [ablations](#noise-gates-table-3-figure-11-and-other-ablations) say.
-Outputs are clipped to [0, 1]; PSNR with a data range of 1, SSIM with Gaussian weights; means over
-images, whose number stands in brackets. A category is made of all images of its modalities in
-`corpus/test`; the nuclei are those of `dsb2018/test`, microscopy too. The best of each column is
-bold."""
+without clipping, from a fixed seed for each image. Networks are not told sigma; "same training" is
+that of the section on ablations. Outputs are clipped to [0, 1]; PSNR with a data range of 1, SSIM
+with Gaussian weights; means over images, whose number stands in brackets. A category is made of all
+images of its modalities in `corpus/test`; the nuclei are those of `dsb2018/test`, microscopy too.
+The best of each column is bold."""
 
 DIFFERENCES = """\
 DRAN minus a baseline on the same noisy image, averaged over images, with the 95 % interval of that

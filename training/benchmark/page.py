@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_dran.errors import InputError
 from napari_dran.weights import Card, list_weights
 
-from . import gaussian, markdown, methods
+from . import ablations, gaussian, markdown, methods
 from .comparison import COLUMNS, Scores, means_table
 from .experiments import EXPERIMENTS, experiment
 from .rows import read
@@ -45,24 +45,27 @@ def weights_section(results: Path) -> str:
         [card.name, card.kind, f"{card.steps:,}", *_training(card), card.sha256[:12]]
         for card in cards
     ]
-    header = ["weights", "images", "steps", "minutes", "hardware", "started from", "SHA-256"]
+    header = ["weights", "images", "steps", "minutes", "hardware", "SHA-256"]
+    starts = [f"{card.name}: {card.training.get('started from', 'not stated')}." for card in cards]
     hashes = {card.sha256[:12] for card in cards}
     old = []
-    for path in sorted(results.glob("*/dran*.csv")):
+    for path in sorted(results.glob("*/*.csv")):
         found = {part for row in read(path) for part in row.get("weights", "").split("+") if part}
         # Networks trained for comparison are not shipped.
-        if path.stem in methods.SHIPPED and found - hashes:
+        if path.stem in methods.SHIPPED and path.parent.name != ablations.NAME and found - hashes:
             old.append(f"`{path.relative_to(results).as_posix()}`")
     warning = f"**Measured with earlier weights:** {', '.join(old)}." if old else ""
-    return markdown.paragraphs("## The weights", markdown.table(header, rows), warning)
+    return markdown.paragraphs(
+        "## The weights",
+        markdown.table(header, rows),
+        f"What training started from: {' '.join(starts)}",
+        warning,
+    )
 
 
 def _training(card: Card) -> list[str]:
     facts = card.training
-    hardware = facts.get("hardware", facts.get("device", ""))
-    return [
-        str(value) for value in (facts.get("minutes", ""), hardware, facts.get("started from", ""))
-    ]
+    return [str(facts.get("minutes", "")), str(facts.get("hardware", facts.get("device", "")))]
 
 
 def readme_table(results: Path) -> str:
