@@ -105,7 +105,8 @@ def _flattest(means: np.ndarray, variances: np.ndarray) -> list[np.ndarray]:
     """Return indices of the flattest blocks of each brightness."""
     if means.size < FEWEST_BLOCKS:
         return []
-    edges = np.linspace(*np.quantile(means, [0.02, 0.98]), LEVELS + 1)
+    low, high = np.quantile(means, [0.02, 0.98])
+    edges = np.linspace(low, high, LEVELS + 1)
     flat = []
     for low, high in zip(edges[:-1], edges[1:], strict=True):
         members = np.flatnonzero((means >= low) & (means <= high))
@@ -136,4 +137,5 @@ def _detrending() -> np.ndarray:
     """Make the matrix that takes the quadratic trend off a block: float64 (144, 144)."""
     y, x = (part.ravel() / SIDE for part in np.indices((SIDE, SIDE)))
     trend, _ = np.linalg.qr(np.stack([np.ones_like(x), y, x, x * y, y * y, x * x], axis=1))
-    return np.eye(SIDE**2) - trend @ trend.T
+    projection: np.ndarray = np.eye(SIDE**2) - trend @ trend.T
+    return projection

@@ -66,10 +66,7 @@ def with_spots(crops: Tensor, share: float, choices: torch.Generator) -> Tensor:
     contrast = FAINTEST * (STRONGEST / FAINTEST) ** strength * torch.where(sign < 0.5, -1.0, 1.0)
     there = torch.arange(MOST_SPOTS)[None, :, None, None] < count
     spots = discs * contrast * there * chosen[:, None, None, None]
-    if channels > 1:
-        tinted = (spots[:, :, None] * tint).sum(1)
-    else:
-        tinted = spots.sum(1, keepdim=True)
-    return torch.where(
-        tinted.to(crops.device) == 0, crops, (crops + tinted.to(crops.device)).clamp(0, 1)
-    )
+    # In colour each spot has a tint, in grey only its contrast.
+    coloured = (spots[:, :, None] * tint).sum(1) if channels > 1 else spots.sum(1, keepdim=True)
+    coloured = coloured.to(crops.device)
+    return torch.where(coloured == 0, crops, (crops + coloured).clamp(0, 1))
