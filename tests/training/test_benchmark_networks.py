@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training.benchmark import methods, networks
+from training.benchmark import ablations, methods, networks
 from training.benchmark.networks import NETWORKS, Network, read_facts, recipe_of, train_networks
+from training.benchmark.rows import read
 
 from napari_dran.errors import InputError
 
@@ -51,6 +52,11 @@ def test_networks_are_trained_noted_and_found_again(small: Path, tmp_path: Path)
     assert len(log) == 1 + networks.POINTS
     clean = methods.trained("one", runs)(np.zeros((20, 20), np.float32), 0.1)
     assert clean.shape == (20, 20)
+    (small / "test").symlink_to(small / "val")
+    ablations.measure(small, results, ["one", "two", "not trained"], runs=runs)
+    rows = {name: read(results / f"ablations/{name}.csv") for name in ("one", "two")}
+    assert [len(found) for found in rows.values()] == [16, 16]  # 8 pictures at 2 levels
+    assert not {r["weights"] for r in rows["one"]} & {r["weights"] for r in rows["two"]}
 
 
 def test_time_ends_training_which_goes_on_later(small: Path, tmp_path: Path) -> None:

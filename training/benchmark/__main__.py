@@ -108,8 +108,7 @@ def _there(name: str) -> bool:
 
 
 for _name, _help in EXPERIMENTS.items():
-    if _help:
-        app.command(_name, help=_help)(_command(_name))
+    app.command(_name, help=_help)(_command(_name))
 
 
 @app.command()

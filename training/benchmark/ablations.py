@@ -6,6 +6,7 @@ and seed; what differs is what the table says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -76,10 +77,15 @@ def draw(corpus: Path, results: Path, images: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, places = pyplot.subplots(
-        1, len(panels), figsize=(3.6 * len(panels), 3.2), sharey=True, squeeze=False
+    columns = min(2, len(panels))
+    lines = math.ceil(len(panels) / columns)
+    figure, grid = pyplot.subplots(
+        lines, columns, figsize=(4.4 * columns, 3.2 * lines), sharey=True, squeeze=False
     )
-    for place, (heading, names) in zip(places[0], panels.items(), strict=True):
+    places = grid.ravel()
+    for place in places[len(panels) :]:
+        place.set_axis_off()
+    for place, (heading, names) in zip(places, panels.items(), strict=False):
         for name, colour in zip(names, COLOURS, strict=False):
             steps = [int(row["step"]) for row in logs[name]]
             values = [float(row[f"psnr_{CURVE_SIGMA}"]) for row in logs[name]]
@@ -90,10 +96,11 @@ def draw(corpus: Path, results: Path, images: Path) -> None:
         place.grid(color="#e3e6ea", linewidth=0.6)
         place.spines[["top", "right"]].set_visible(False)
         place.legend(frameon=False, fontsize=8, loc="lower right")
-    places[0][0].set_ylabel(f"validation PSNR in dB, sigma {CURVE_SIGMA}")
+    for row in grid:
+        row[0].set_ylabel(f"validation PSNR in dB, sigma {CURVE_SIGMA}")
     # The first validations are of noise and would flatten everything after them.
     lasts = [float(logs[n][-1][f"psnr_{CURVE_SIGMA}"]) for names in panels.values() for n in names]
-    places[0][0].set_ylim(min(lasts) - 3, max(lasts) + 0.4)
+    places[0].set_ylim(min(lasts) - 3, max(lasts) + 0.4)
     figure.tight_layout()
     images.mkdir(parents=True, exist_ok=True)
     figure.savefig(images / "training-curves.png", dpi=130)

@@ -17,8 +17,7 @@ EXPERIMENTS = {
     "figures": "Figures 5 to 7: images of each category at sigma 50.",
     "real-volumes": "Figure 8: real noisy volumes.",
 }
-"""Name -> what its command's help says, "" if it measures nothing and has none. The
-module has the name with underscores."""
+"""Name -> what its command's help says. The module has the name with underscores."""
 
 
 def experiment(name: str) -> ModuleType:

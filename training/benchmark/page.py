@@ -33,8 +33,7 @@ def evidence(results: Path) -> str:
     results : Path
         Folder of the CSV files.
     """
-    modules = [experiment(name) for name in EXPERIMENTS]
-    sections = [module.tables(results) for module in modules if hasattr(module, "tables")]
+    sections = [experiment(name).tables(results) for name in EXPERIMENTS]
     return markdown.paragraphs("# Evidence", INTRODUCTION, weights_section(results), *sections)
 
 

@@ -39,6 +39,8 @@ class Table:
     def add(self, row: Mapping[str, object]) -> None:
         """Append a row, or put it in place of the one of its key; write the file."""
         values = {column: _text(value) for column, value in row.items()}
+        # Another process may measure other rows of the same file meanwhile.
+        self.rows |= {self._key(found): found for found in read(self.path)}
         self.rows[self._key(values)] = values
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with writing(self.path, overwrite=True) as temporary, temporary.open("w", newline="") as f:
