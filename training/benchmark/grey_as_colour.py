@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_dran.noise import add_gaussian
-from napari_dran.training.evaluation import SIGMAS, Method, noise_seed
+from napari_dran.training.evaluation import SIGMAS, noise_seed
+from napari_dran.training.methods import Method
 
 from . import markdown
 from . import methods as known
@@ -39,12 +40,12 @@ def mean_first(method: Method, noisy: np.ndarray, sigma: float) -> np.ndarray:
 
 def mean_last(method: Method, noisy: np.ndarray, sigma: float) -> np.ndarray:
     """Denoise as a colour image, then average the channels."""
-    return method(noisy, sigma).mean(-1)
+    return np.asarray(method(noisy, sigma).mean(-1))
 
 
 def same_noise(method: Method, noisy: np.ndarray, sigma: float) -> np.ndarray:
     """Denoise one channel shown three times as a colour image."""
-    return method(np.repeat(noisy[..., :1], 3, -1), sigma).mean(-1)
+    return np.asarray(method(np.repeat(noisy[..., :1], 3, -1), sigma).mean(-1))
 
 
 # Name of the CSV file -> the method, how it is used, what the table calls it.
@@ -115,7 +116,7 @@ def tables(results: Path) -> str:
         return ""
     keys = list(found["noisy"])
     sigmas = list(dict.fromkeys(sigma for _, sigma in keys))
-    rows = []
+    lines = []
     for name, (_, _, given, does) in USES.items():
         cells = []
         for sigma in sigmas:
@@ -125,13 +126,13 @@ def tables(results: Path) -> str:
             )
             gain = "" if mine == one else f", {paired(mine, one).mean:+.2f}"
             cells.append(f"{interval(mine).mean:.2f}{gain}")
-        rows.append([given, does, *cells])
+        lines.append([given, does, *cells])
     header = ["the network gets", "what is done", *(f"sigma {sigma}" for sigma in sigmas)]
     images = len({image for image, _ in keys})
     return markdown.paragraphs(
         "## Grey images in three channels",
         TEXT.format(images=images, limit=10 * np.log10(3)),
-        markdown.table(header, rows),
+        markdown.table(header, lines),
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_dran.errors import DranError, InputError
-from napari_dran.training.evaluation import Method, NetworkMethod
+from napari_dran.training.methods import Method, NetworkMethod
 from napari_dran.weights import SUFFIX, read_card
 
 from .networks import RUNS, weights_of

@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_dran.metrics import psnr, ssim
 from napari_dran.noise import GREY_LEVELS
-from napari_dran.training.evaluation import SIGMAS, Method
+from napari_dran.training.evaluation import SIGMAS
+from napari_dran.training.methods import Method
 
 from . import methods
 from .images import TestImage
