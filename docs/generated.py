@@ -44,8 +44,9 @@ def _help(match: re.Match[str]) -> str:
 
 
 def _weights(_: re.Match[str]) -> str:
-    from napari_dran.weights import list_weights
+    from napari_dran.weights import read_card
+    from napari_dran.weights.store import SHIPPED, SUFFIX
 
-    return "\n\n".join(
-        f"## {card.name}\n\n```json\n{card.to_json()}\n```" for card in list_weights()
-    )
+    # Not those of who builds this.
+    cards = [read_card(path) for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))]
+    return "\n\n".join(f"## {card.name}\n\n```json\n{card.to_json()}\n```" for card in cards)

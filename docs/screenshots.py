@@ -1,15 +1,17 @@
 """Make the screenshots of the documentation from a real napari window.
 
-    python docs/screenshots.py [FOLDER]
+    python docs/screenshots.py [FOLDER [denoise|train]]
 
-Opens the bundled noisy T1 volume, denoises it with the widget as a user would, and
-saves what the window shows. Without a display it starts Xvfb (needs PyVirtualDisplay).
+Opens the bundled noisy T1 volume, denoises it with the widget as a user would, trains
+on bundled volumes, and saves what the window shows. Without a display it starts Xvfb
+(needs PyVirtualDisplay).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,18 @@ SLICES = slice(15, 31)
 """Part of the volume that is denoised: the rest would only take longer."""
 SHOWN = 8
 """The slice in view, through the ventricles."""
+TRAINED, TRAINED_SHOWN = 120, 9
+"""Steps of the training run, and the validation after which it is shown."""
 PATIENCE_S = 1200
 
 os.environ.setdefault("NAPARI_CONFIG", "")
 os.environ.setdefault("QT_API", "pyqt6")
 
 
-def main(folder: Path) -> None:
+def denoise(folder: Path) -> None:
+    """Denoise a volume, and compare."""
     import napari
 
-    folder.mkdir(parents=True, exist_ok=True)
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
     viewer.open_sample("napari-dran", "t1-noisy")
@@ -54,6 +58,31 @@ def main(folder: Path) -> None:
     viewer.layers.selection.active = viewer.layers["T1 (residual)"]
     save(viewer, folder / "widget-residual.png")
     viewer.close()
+
+
+def train(folder: Path) -> None:
+    """Train the shipped weights further, for the noise of magnitude MR."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    for sample in ("flair", "t1"):
+        viewer.open_sample("napari-dran", sample)
+    viewer.reset_view()
+    with tempfile.TemporaryDirectory() as home:
+        # The user's own weights and runs are nobody's business, nor is this run theirs.
+        os.environ["NAPARI_DRAN_HOME"] = home
+        _, widget = viewer.window.add_plugin_dock_widget("napari-dran", "Train")
+        widget.layers.value = list(widget.layers.choices)
+        widget.noise.value = ("rician",)
+        widget.steps.value, widget.validate_every.value = TRAINED, TRAINED // 12
+        widget.batch.value, widget.crop.value = 4, 48
+        widget.train.native.click()
+        wait(lambda: len(widget._results.curve.psnr) == TRAINED_SHOWN)
+        save(viewer, folder / "train-widget.png")
+        widget.stop.native.click()
+        wait(lambda: widget._run is None)
+        viewer.close()
 
 
 def wait(until: Callable[[], bool], at_least_ms: int = 0) -> None:
@@ -85,6 +114,13 @@ def save(viewer: Any, path: Path) -> None:
     print(f"wrote {path}")
 
 
+def main(folder: Path, widgets: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, take in (("denoise", denoise), ("train", train)):
+        if not widgets or name in widgets:
+            take(folder)
+
+
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
     if sys.platform.startswith("linux") and not (
@@ -93,6 +129,6 @@ if __name__ == "__main__":
         from pyvirtualdisplay import Display
 
         with Display(size=(1600, 1000)):
-            main(target)
+            main(target, sys.argv[2:])
     else:
-        main(target)
+        main(target, sys.argv[2:])

@@ -35,6 +35,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
     commands = {c.id: c.python_name for c in manifest.contributions.commands}
     assert set(commands) == {
         "napari-dran.denoise",
+        "napari-dran.train",
         "napari-dran.read",
         "napari-dran.write",
         "napari-dran.sample_t1_noisy",
@@ -48,9 +49,9 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         assert callable(getattr(import_module(module), function))
 
 
-def test_widget(manifest: PluginManifest) -> None:
-    (widget,) = manifest.contributions.widgets
-    assert (widget.command, widget.display_name) == ("napari-dran.denoise", "Denoise")
+def test_widgets(manifest: PluginManifest) -> None:
+    widgets = {w.command: w.display_name for w in manifest.contributions.widgets}
+    assert widgets == {"napari-dran.denoise": "Denoise", "napari-dran.train": "Train"}
 
 
 def test_reader(manifest: PluginManifest) -> None:
@@ -87,7 +88,8 @@ def test_sample_data(manifest: PluginManifest) -> None:
 
 def test_menus(manifest: PluginManifest) -> None:
     menus = manifest.contributions.menus
-    assert [item.command for item in menus["napari/layers/filter"]] == ["napari-dran.denoise"]
+    commands = [item.command for item in menus["napari/layers/filter"]]
+    assert commands == ["napari-dran.denoise", "napari-dran.train"]
 
 
 def test_configurations(manifest: PluginManifest) -> None:

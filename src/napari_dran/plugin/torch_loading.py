@@ -51,6 +51,10 @@ def importing() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            # Both together count what was imported as old: else the first collection of
+            # the young would look through all of it.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

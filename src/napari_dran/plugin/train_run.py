@@ -46,6 +46,9 @@ class TrainWork:
     told : deque
         (name of a signal of :class:`TrainRun`, its arguments), oldest first. The window
         fetches them when it has time: signals across threads would come in floods.
+    outcome : Outcome, Failed or None
+        What came out of it; None before the end. A worker that was asked to quit does
+        not pass on what it returns.
     """
 
     data: str | Sequence[Volume]
@@ -54,14 +57,15 @@ class TrainWork:
     device: str
     stop: Callable[[], bool] = field(default=lambda: False, init=False)
     told: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque, init=False)
+    outcome: Outcome | Failed | None = field(default=None, init=False)
 
-    def train(self) -> Outcome | Failed:
-        """Train; errors are returned, as napari's workers lose some that are raised."""
+    def train(self) -> None:
+        """Train; errors are kept, as napari's workers lose some that are raised."""
         try:
             load_torch()
             with importing():
                 from ..training.run import train
-            return train(
+            self.outcome = train(
                 self.data,
                 self.recipe,
                 run=self.run,
@@ -74,9 +78,9 @@ class TrainWork:
                 notice=lambda sentence: self._tell("noticed", sentence),
             )
         except DranError as error:
-            return Failed(error)
+            self.outcome = Failed(error)
         except Exception as error:
-            return Failed(_explain(error))
+            self.outcome = Failed(_explain(error))
 
     def _reading(self, name: str) -> None:
         if self.stop():
@@ -119,14 +123,12 @@ class TrainRun:
     def __init__(self, work: TrainWork) -> None:
         self.work = work
         self.running = False
-        self._end: tuple[str, Any] = ("failed", Cancelled("Training did not start."))
         self._ticking = False
         self._bar: RunProgress | None = None
         self._timer = QTimer()
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._tick)
         self._worker = create_worker(work.train, _start_thread=False)
-        self._worker.returned.connect(self._set_end)
         self._worker.finished.connect(self._finish)
         # napari asks its workers to quit when it is closed.
         work.stop = lambda: bool(self._worker.abort_requested)
@@ -175,12 +177,6 @@ class TrainRun:
             self._bar.total = total
             self._bar.update(done - self._bar.n)
 
-    def _set_end(self, outcome: Outcome | Failed) -> None:
-        if isinstance(outcome, Failed):
-            self._end = ("failed", outcome.error)
-        else:
-            self._end = ("stopped" if outcome.stopped else "finished", outcome)
-
     def _finish(self) -> None:
         if self._ticking:
             # Reached from inside a tick, by the bar: let the tick end first.
@@ -192,7 +188,13 @@ class TrainRun:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        self.ended.emit(*self._end)
+        outcome = self.work.outcome
+        if outcome is None:
+            self.ended.emit("failed", Cancelled("Training did not start."))
+        elif isinstance(outcome, Failed):
+            self.ended.emit("failed", outcome.error)
+        else:
+            self.ended.emit("stopped" if outcome.stopped else "finished", outcome)
 
 
 def save_best(best: Path, target: Path, overwrite: bool) -> Card | Failed:
