@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from training.benchmark import ablations, methods, networks
+from training.benchmark.__main__ import main
 from training.benchmark.networks import NETWORKS, Network, read_facts, recipe_of, train_networks
 from training.benchmark.rows import read
 
@@ -76,3 +77,15 @@ def test_time_ends_training_which_goes_on_later(small: Path, tmp_path: Path) -> 
 def test_unknown_networks_are_named(small: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no network 'three'\. Expected some of one, two"):
         train_networks(small, tmp_path, tmp_path, ["three"])
+
+
+def test_a_mistake_on_the_command_line_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["benchmark", "train-networks", "--only", "three"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    error = capsys.readouterr().err
+    assert error.startswith("Error: There is no network 'three'.")
+    assert error.count("\n") == 1
