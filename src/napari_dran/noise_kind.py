@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def _flattest(means: np.ndarray, variances: np.ndarray) -> list[np.ndarray]:
     low, high = np.quantile(means, [0.02, 0.98])
     edges = np.linspace(low, high, LEVELS + 1)
     flat = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         members = np.flatnonzero((means >= low) & (means <= high))
         if members.size >= FEWEST_BLOCKS:
             count = max(3, int(members.size * FLATTEST_SHARE))

@@ -90,7 +90,7 @@ class Denoiser:
         denoiser.weights = card.name
         denoiser._cards[card.name] = card
         key = f"{card.name} {card.sha256}"
-        denoiser._predictors[key] = Predictor(fuse(network), card, denoiser.device)
+        denoiser._predictors[key] = Predictor(fuse(network, card.scales), card, denoiser.device)
         return denoiser
 
     @property
@@ -225,7 +225,7 @@ class Denoiser:
             from ..weights import load_weights
 
             weights = next(given for given, known in self._cards.items() if known is card)
-            network = fuse(load_weights(weights)[0])
+            network = fuse(load_weights(weights)[0], card.scales)
             self._predictors[key] = Predictor(network, card, self.device)
         return self._predictors[key]
 

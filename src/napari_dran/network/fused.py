@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from .blocks import DynamicConv2d, DynamicResidualAttentionBlock, KernelAttention, NoiseGate
 from .dran import DRAN, check_input
+from .scales import MultiScale
 
 
 class FusedDynamicConv2d(nn.Module):
@@ -108,7 +109,7 @@ def _fuse_block(block: DynamicResidualAttentionBlock) -> nn.Sequential:
     return nn.Sequential(*(FusedDynamicConv2d(conv, norm) for conv, norm in pairs))  # type: ignore[arg-type]
 
 
-def fuse(network: nn.Module) -> nn.Module:
+def fuse(network: nn.Module, scales: int = 1) -> nn.Module:
     """Return the fastest exact inference form of ``network``.
 
     Parameters
@@ -116,5 +117,8 @@ def fuse(network: nn.Module) -> nn.Module:
     network : Module
         A :class:`DRAN` becomes a :class:`FusedDRAN`; of other modules a copy in
         evaluation mode is returned. Nothing is shared with it, nor changed.
+    scales : int
+        Scales to run it at, see :class:`~napari_dran.network.scales.MultiScale`.
     """
-    return FusedDRAN(network) if isinstance(network, DRAN) else deepcopy(network).eval()
+    fused = FusedDRAN(network) if isinstance(network, DRAN) else deepcopy(network).eval()
+    return MultiScale(fused, scales) if scales > 1 else fused

@@ -19,6 +19,9 @@ from .recipe import SCRATCH, Noise, Recipe, sigma_range
 SUFFIXES = (".ckpt", ".pt")
 AVERAGED = "averaged."
 
+SCALES = 2
+"""What DRAN is run at; the baselines are run as they were published."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -127,6 +130,7 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
         recipe["weights"] = Path(recipe["weights"]).name
     values: dict[str, Any] = {
         "sigma_range": sigmas,
+        "scales": SCALES if checkpoint.architecture == "dran" else 1,
         "description": f"Blind denoiser for {kind} images, trained on noise: {', '.join(models)}.",
         "steps": checkpoint.step,
         "data": data,

@@ -28,14 +28,19 @@ class NetworkMethod:
         the channels of each image.
     device : str
         "auto", or a torch device.
+    scales : int, optional
+        Scales to run them at; by default those of their card.
     """
 
-    def __init__(self, weights: str | Path = AUTO, device: str = AUTO) -> None:
+    def __init__(
+        self, weights: str | Path = AUTO, device: str = AUTO, scales: int | None = None
+    ) -> None:
         from ..denoising.devices import choose_device
         from ..weights import load_weights, read_card
 
         self._device = choose_device(device)
         self._load = load_weights
+        self._scales = scales
         self._networks: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
         self._by_channels = dict(AUTO_WEIGHTS)
         self.weights = str(weights)
@@ -59,7 +64,8 @@ class NetworkMethod:
 
         from ..network.fused import fuse
 
-        network = fuse(self._load(name)[0]).to(self._device)
+        loaded, card = self._load(name)
+        network = fuse(loaded, self._scales or card.scales).to(self._device)
 
         def predict(noisy: np.ndarray) -> np.ndarray:
             planes = noisy[None, None] if noisy.ndim == 2 else noisy.transpose(2, 0, 1)[None]

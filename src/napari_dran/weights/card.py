@@ -25,6 +25,8 @@ class Card:
     sigma_range : tuple of float
         Standard deviations of the noise it was trained for, in grey levels of
         255 of the window.
+    scales : int
+        Scales it is run at, see :class:`~napari_dran.network.scales.MultiScale`.
     description : str
         One sentence for people.
     steps : int
@@ -46,6 +48,7 @@ class Card:
     arguments: Mapping[str, Any]
     channels: int
     sigma_range: tuple[float, float]
+    scales: int = 1
     description: str = ""
     steps: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
