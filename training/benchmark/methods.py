@@ -60,12 +60,17 @@ class Network:
     ----------
     *weights : str or Path
         Shipped names or .safetensors files, of different channels.
+    scales : int, optional
+        Scales to run them at; by default those of their cards.
     """
 
-    def __init__(self, *weights: str | Path) -> None:
+    def __init__(self, *weights: str | Path, scales: int | None = None) -> None:
         cards = [read_card(name) for name in weights]
         self.cards = {card.channels: card for card in cards}
-        self._methods = {c.channels: NetworkMethod(w) for c, w in zip(cards, weights, strict=True)}
+        self._methods = {
+            card.channels: NetworkMethod(name, scales=scales)
+            for card, name in zip(cards, weights, strict=True)
+        }
 
     def weights(self, channels: int | None = None) -> str:
         """Return the first digits of the SHA-256 of one file, or of each."""
@@ -89,13 +94,17 @@ METHODS: dict[str, tuple[str, Callable[[], Method]]] = {
     "residual-mid": ("residual MID, same training", lambda: trained("residual-mid")),
     "dran-same": ("DRAN, same training", lambda: trained("dran")),
     "dran": ("DRAN, shipped weights", lambda: Network("dran-grey", "dran-colour")),
+    "dran-one-scale": (
+        "DRAN, shipped weights, one scale",
+        lambda: Network("dran-grey", "dran-colour", scales=1),
+    ),
     "dran-grey": ("DRAN, dran-grey", lambda: Network("dran-grey")),
     "dran-colour": ("DRAN, dran-colour", lambda: Network("dran-colour")),
     "dran-grey-real": ("DRAN, dran-grey-real", lambda: Network("dran-grey-real")),
 }
 """Name -> what tables call it, and what makes it; in the tables' order."""
 
-SHIPPED = ("dran", "dran-grey", "dran-colour", "dran-grey-real")
+SHIPPED = ("dran", "dran-one-scale", "dran-grey", "dran-colour", "dran-grey-real")
 """Those that are the weights of the package."""
 
 
@@ -123,7 +132,8 @@ def trained(name: str, runs: Path = RUNS) -> Network:
     """Return a network of ``train-networks``, with its colour twin if that is trained."""
     twin = runs / f"{name}-colour"
     colour = [weights_of(twin.name, runs)] if twin.is_dir() else []
-    return Network(weights_of(name, runs), *colour)
+    # At one scale, as the networks they are compared with.
+    return Network(weights_of(name, runs), *colour, scales=1)
 
 
 def missing(name: str) -> str:
