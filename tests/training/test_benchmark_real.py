@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from training.benchmark import (
+    cards,
     clean_image,
     discs,
     figures,
@@ -183,7 +184,7 @@ def test_flat_fields_are_measured_told_and_drawn(tmp_path: Path) -> None:
 def test_spots_are_measured_told_and_drawn(corpus: Path, tmp_path: Path) -> None:
     spots.measure(corpus, tmp_path, ["noisy"])
     text = spots.tables(tmp_path)
-    assert "| noisy | 100 | 100 | 100 | 100 | 100 | 100 | 100.0 (100.0 to 100.0) |" in text
+    assert "| noisy | 100 | 100 | 100 | 100 | 100 | 100 | 100.0 [100.0, 100.0] |" in text
     spots.draw(corpus, tmp_path, tmp_path)
     assert (tmp_path / "spots.png").is_file()
 
@@ -205,3 +206,16 @@ def test_clean_images_are_told_with_the_worst(tmp_path: Path) -> None:
     text = clean_image.tables(tmp_path)
     assert "| mri | 48.0 (worst 46.0) |  |  |  | 40.0 (worst 40.0) |" in text
     assert "48.1, 42.1, 38.6, 34.2 dB" in text
+
+
+def test_what_weights_were_taught_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    from napari_dran.weights import read_card
+
+    card = read_card("dran-grey")
+    taught = replace(card, training={"recipe": {"spots": 0.1}})
+    monkeypatch.setattr(cards, "list_weights", lambda: [taught, replace(card, training={})])
+    sentence = cards.taught("spots", "planted discs")
+    assert sentence.endswith("no surprise to it: dran-grey (10 % of its crops).")
+    assert cards.taught("flat", "fields") == ""

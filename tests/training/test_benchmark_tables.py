@@ -55,14 +55,14 @@ def test_means_are_bold_where_best_and_missing_where_half_measured(results: Path
 def test_modalities_have_intervals(results: Path) -> None:
     text = modalities_table(Scores.read(results / "gaussian"), 25.0, "psnr", {})
     assert "| sigma 25: PSNR in dB | noisy | bm3d | dran |" in text
-    assert "| ct | 20.50 (20.00 to 21.00) | 30.50 (30.00 to 31.00) | " in text
-    assert "| mri | 22.00 (22.00 to 22.00) |  | 32.50 (32.50 to 32.50) |" in text
+    assert "| ct | 20.50 [20.00, 21.00] | 30.50 [30.00, 31.00] | " in text
+    assert "| mri | 22.00 [22.00, 22.00] |  | 32.50 [32.50, 32.50] |" in text
 
 
 def test_differences_are_of_the_same_images(results: Path) -> None:
     scores = Scores.read(results / "gaussian")
     text = differences_table(scores, "dran", ["noisy", "bm3d"], "psnr", {})
-    assert "| noisy, sigma 25 | **+10.50** (+10.50 to +10.50) |" in text
+    assert "| noisy | 25 | **+10.50** [10.50, 10.50] |" in text
     assert "bm3d" not in text.splitlines()[-1]  # a category that is half measured says nothing
     assert scores.difference("dran", "bm3d", ["ct"], 25.0, "psnr") == Interval(0.5, 0.5, 0.5, 2)
 
@@ -108,7 +108,7 @@ def test_ablations_are_laid_out_with_how_the_networks_were_trained(results: Path
     assert "| DRAN | 2,456,640 | 600 | 30.5 | 35.00 / 0.800 |  | 30.00 / 0.800 |  |" in text
     assert (
         "| DRAN without noise gates | 2,456,640 | 580 (not finished) | 30.5 | 34.80 / 0.800 | "
-        "-0.20 (-0.20 to -0.20) |" in text
+        "-0.20 [-0.20, -0.20] |" in text
     )
     assert "2 grey images" in text
     ablations.draw(Path("no corpus is needed"), results, results / "pictures")
@@ -117,6 +117,6 @@ def test_ablations_are_laid_out_with_how_the_networks_were_trained(results: Path
 
 def test_interval_of_a_difference_is_bold_only_if_all_of_it_is_above_zero() -> None:
     better, unsure = Interval(0.3, 0.1, 0.5, 9), Interval(0.3, -0.1, 0.5, 9)
-    assert markdown.with_interval(better, 1, signed=True) == "**+0.3** (+0.1 to +0.5)"
-    assert markdown.with_interval(unsure, 1, signed=True) == "+0.3 (-0.1 to +0.5)"
-    assert markdown.with_interval(better, 2) == "0.30 (0.10 to 0.50)"
+    assert markdown.with_interval(better, 1, signed=True) == "**+0.3** [0.1, 0.5]"
+    assert markdown.with_interval(unsure, 1, signed=True) == "+0.3 [-0.1, 0.5]"
+    assert markdown.with_interval(better, 2) == "0.30 [0.10, 0.50]"

@@ -138,5 +138,5 @@ def differences_table(
             if any(found):
                 digits = DIGITS[score]
                 cells = [markdown.with_interval(i, digits, signed=True) if i else "" for i in found]
-                rows.append([f"{titles.get(other, other)}, sigma {sigma:g}", *cells])
-    return markdown.table([TITLES[score], *columns], rows) if rows else ""
+                rows.append([titles.get(other, other), f"{sigma:g}", *cells])
+    return markdown.table([TITLES[score], "sigma", *columns], rows) if rows else ""

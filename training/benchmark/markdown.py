@@ -20,10 +20,9 @@ def folded(summary: str, text: str) -> str:
 
 def with_interval(value: Interval, digits: int, *, signed: bool = False) -> str:
     """Write a mean with its interval; bold if it is a difference that is above zero."""
-    sign = "+" if signed else ""
-    mean, low, high = (f"{x:{sign}.{digits}f}" for x in (value.mean, value.low, value.high))
+    mean = f"{value.mean:{'+' if signed else ''}.{digits}f}"
     mean = f"**{mean}**" if signed and value.low > 0 else mean
-    return f"{mean} ({low} to {high})"
+    return f"{mean} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
 
 
 def paragraphs(*texts: str) -> str:

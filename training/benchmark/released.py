@@ -130,7 +130,7 @@ def noise_table(noise: Sequence[dict[str, str]]) -> str:
     """Write what the noise is at each level."""
     rows = [
         [
-            f"{row['level']} of 255",
+            row["level"],
             *(f"{float(row[key]):.2f}" for key in ("smallest", "largest")),
             *(
                 f"{float(row[key]):.2f} ({float(row[f'formula_{key}']):.2f})"
@@ -141,9 +141,8 @@ def noise_table(noise: Sequence[dict[str, str]]) -> str:
         for row in noise
     ]
     header = [
-        "what the code calls it", "smallest", "largest", "mean (by formula)",
-        "standard deviation (by formula)", "PSNR, noisy", "PSNR, mean taken off",
-        "PSNR, Gaussian of that sigma",
+        "level", "smallest", "largest", "mean (formula)", "deviation (formula)",
+        "PSNR", "mean off", "Gaussian",
     ]  # fmt: skip
     return markdown.table(header, rows)
 
@@ -186,7 +185,9 @@ def _against_gaussian(results: Path, scores: Scores) -> str:
 
 INTRODUCTION = """\
 The code that the authors of DRAN released draws its noise uniformly from 0 to s, adds it to images
-in [-1, 1], and calls s = 0.5 "50 of 255". Drawn here on a grey square, in grey levels of 255:"""
+in [-1, 1], and calls s = 0.5 "50 of 255". Drawn here on a grey square, in grey levels of 255; then
+the PSNR of the noisy square in dB, with the noise's mean taken off, and with Gaussian noise whose
+standard deviation is the level:"""
 
 METHOD = """\
 The same test images under that noise. Each method but the first row gets the image with the known
