@@ -68,6 +68,14 @@ def test_recipe_file_and_options(folder: Path, tmp_path: Path, command: Any) -> 
     assert (recipe["loss"], recipe["seed"]) == ("l2", 3)
 
 
+def test_data_as_an_option(folder: Path, command: Any) -> None:
+    result = command("train", "--data", folder, *TINY, "--fast-dev-run")
+    assert result.exit_code == 0, result.output
+    result = command("train", folder, "--data", folder, *TINY, "--fast-dev-run")
+    assert result.exit_code == 2
+    assert "Name one." in result.output
+
+
 def test_mixture_and_fast_development_run(folder: Path, command: Any, tmp_path: Path) -> None:
     result = command(
         "train", folder, *TINY, "--noise", "speckle", "--noise", "rician", "--fast-dev-run"

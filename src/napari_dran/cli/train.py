@@ -33,6 +33,9 @@ def train(
         Path | None,
         typer.Argument(metavar="[DATA]", help="Folder of clean images of any format and depth."),
     ] = None,
+    data_option: Annotated[
+        Path | None, typer.Option("--data", metavar="DATA", help="The same, as an option.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help="The .safetensors file to write."),
@@ -138,7 +141,9 @@ def train(
         return
     if not fast_dev_run:
         _check_output(output, overwrite)
-    values, data, validation = recipe_file(config, data, validation)
+    if data is not None and data_option is not None:
+        raise InputError(f"Two folders of images were given, {data} and {data_option}. Name one.")
+    values, data, validation = recipe_file(config, data or data_option, validation)
     given = {
         "weights": weights, "steps": steps, "minutes": minutes, "channels": channels,
         "other_kind": other_kind, "axis": axis, "window": window, "crop": crop, "batch": batch,
