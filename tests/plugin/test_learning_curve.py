@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from napari_dran.plugin.train_preview import TrainPreview
 
 
 @pytest.fixture
-def curve(qtbot: Any) -> LearningCurve:
+def curve(qtbot: Any) -> Iterator[LearningCurve]:
     curve = LearningCurve()
     qtbot.addWidget(curve)
-    return curve
+    yield curve
+    curve.release()
 
 
 def test_points_and_the_best_are_drawn(curve: LearningCurve) -> None:

@@ -90,6 +90,13 @@ class LearningCurve(QWidget):  # type: ignore[misc]
         some = bool(self.psnr or self.losses)
         self._loss_plot.getAxis("bottom").setStyle(showValues=some)
 
+    def release(self) -> None:
+        """Take the plots apart; the curve is of no use afterwards.
+
+        Left to Python's garbage collection, Qt would still ask half of them for their size.
+        """
+        self._plots.close()
+
     def set_theme(self, name: str) -> None:
         """Take the colours of a napari theme, such as "dark"."""
         import pyqtgraph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,30 +35,37 @@ class TrainResults:
         self.best: Report | None = None
         self.curve: LearningCurve | None = None
         self.preview = TrainPreview()
-        shown: QWidget
-        try:
-            shown = self.curve = LearningCurve()
-        except MissingPackageError as error:
-            shown = QLabel(f"No curves: {error}")
-            shown.setWordWrap(True)
-        self._shown = shown
-        panel.place(shown)
-        panel.place(self.preview)
-        self.clear()
-        shown.setVisible(False)
+        self._shown: QWidget | None = None
+        panel.scores.visible = False
 
     def open(self) -> None:
-        """Begin to follow the viewer's theme."""
+        """Make the curves, and begin to follow the viewer's theme."""
+        try:
+            self._shown = self.curve = LearningCurve()
+        except MissingPackageError as error:
+            self._shown = QLabel(f"No curves: {error}")
+            self._shown.setWordWrap(True)
+        self._shown.setVisible(False)
+        self.panel.place(self._shown)
+        self.panel.place(self.preview)
         self.viewer.events.theme.connect(self._on_theme)
         self._on_theme()
 
     def close(self) -> None:
         """Let go of the viewer."""
         self.viewer.events.theme.disconnect(self._on_theme)
+        # A RuntimeError says that Qt was faster.
+        with suppress(RuntimeError):
+            if self.curve is not None:
+                self.curve.release()
+            if self._shown is not None:
+                self._shown.deleteLater()
+        self._shown = self.curve = None
 
     def show(self) -> None:
         """Give the curves their place."""
-        self._shown.setVisible(True)
+        if self._shown is not None:
+            self._shown.setVisible(True)
 
     def clear(self) -> None:
         """Forget the last run."""

@@ -85,6 +85,8 @@ class TrainWidget(TrainPanel):
         self._results.open()
         if self._kept is None:
             self._offer(unsaved_run())
+        else:
+            self._results.replay(self._kept.curves())
         missing = [name for name in NEEDED if find_spec(name) is None]
         if missing:
             self._say(str(missing_package(missing[0])))
@@ -178,7 +180,7 @@ class TrainWidget(TrainPanel):
         self._run = run = TrainRun(TrainWork(data, recipe, kept.path, kept.device))
         run.reading.connect(self._on_reading)
         run.progressed.connect(self._on_progress)
-        run.lost.connect(self._results.add_loss)
+        run.lost.connect(self._on_loss)
         run.reported.connect(self._on_report)
         run.noticed.connect(self._on_notice)
         run.ended.connect(self._on_end)
@@ -206,6 +208,10 @@ class TrainWidget(TrainPanel):
         left = self._clock.after(done, total)
         about = "" if left is None else f", about {duration(left)} left"
         self._say(f"Step {done:,} of {total:,}{about}")
+
+    def _on_loss(self, step: int, loss: float) -> None:
+        if not self._closed:
+            self._results.add_loss(step, loss)
 
     def _on_report(self, report: Report) -> None:
         if self._closed:
