@@ -215,7 +215,8 @@ def test_what_weights_were_taught_is_said(monkeypatch: pytest.MonkeyPatch) -> No
 
     card = read_card("dran-grey")
     taught = replace(card, training={"recipe": {"spots": 0.1}})
-    monkeypatch.setattr(cards, "list_weights", lambda: [taught, replace(card, training={})])
+    untaught = replace(card, name="other", training={})
+    monkeypatch.setattr(cards, "list_weights", lambda: [taught, untaught])
     sentence = cards.taught("spots", "planted discs")
     assert sentence.endswith("no surprise to it: dran-grey (10 % of its crops).")
     assert cards.taught("flat", "fields") == ""

@@ -16,6 +16,7 @@ from napari_dran.training.evaluation import SIGMAS, noise_seed
 from napari_dran.training.methods import Method
 
 from . import methods as known
+from .cards import taught
 from .markdown import paragraphs, table
 from .rows import Table, read
 from .scoring import Progress
@@ -143,6 +144,7 @@ def tables(results: Path) -> str:
         "deviation of the output, of the noise's; the mean over the levels and the worst. To be "
         f"below {100 * BAR:g} %.",
         table(header, rows),
+        taught("flat", "fields without structure"),
         f"What is left at sigma {DRAWN_SIGMA:g}, black to white {2 * DRAWN_REACH:g} sigma, and its "
         "power over the frequency:",
         f"![What is left of noise over a flat field](images/evidence/{NAME}.png)",

@@ -20,6 +20,7 @@ import numpy as np
 from napari_dran.training.evaluation import CATEGORIES
 
 from . import methods as known
+from .cards import taught
 from .discs import CONTRASTS, SIGMA, SIZES, contrasts
 from .images import grey_images
 from .markdown import folded, paragraphs, table, with_interval
@@ -84,8 +85,13 @@ def draw(corpus: Path, results: Path, images: Path) -> None:
 
 
 def measured(results: Path) -> list[str]:
-    """Name the methods of which there are scores, in the tables' order."""
-    return [name for name in known.METHODS if (results / NAME / f"{name}.csv").is_file()]
+    """Name the methods of which there are scores of every image, in the tables' order."""
+    images = {
+        name: {row["image"] for row in read(results / NAME / f"{name}.csv")}
+        for name in known.METHODS
+    }
+    most = max(map(len, images.values()))
+    return [name for name, found in images.items() if found and len(found) == most]
 
 
 def by_image(
@@ -135,6 +141,7 @@ def tables(results: Path) -> str:
         f"noise of sigma {SIGMA:g}. Kept is the difference between the denoised image with the "
         "spots and the one without them, same noise, over each disc, of what was planted; with "
         "95 % intervals from resampling images. Two-pixel spots are not in the mean.",
+        taught("spots", "planted discs"),
         *parts,
         folded(
             "The plain contrast",
