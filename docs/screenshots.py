@@ -21,7 +21,7 @@ SLICES = slice(15, 31)
 """Part of the volume that is denoised: the rest would only take longer."""
 SHOWN = 8
 """The slice in view, through the ventricles."""
-TRAINED, TRAINED_SHOWN = 120, 9
+TRAINED, TRAINED_SHOWN = 60, 6
 """Steps of the training run, and the validation after which it is shown."""
 PATIENCE_S = 1200
 
@@ -75,8 +75,8 @@ def train(folder: Path) -> None:
         _, widget = viewer.window.add_plugin_dock_widget("napari-dran", "Train")
         widget.layers.value = list(widget.layers.choices)
         widget.noise.value = ("rician",)
-        widget.steps.value, widget.validate_every.value = TRAINED, TRAINED // 12
-        widget.batch.value, widget.crop.value = 4, 48
+        widget.steps.value, widget.validate_every.value = TRAINED, TRAINED // 10
+        widget.batch.value, widget.crop.value = 2, 48
         widget.train.native.click()
         wait(lambda: len(widget._results.curve.psnr) == TRAINED_SHOWN)
         save(viewer, folder / "train-widget.png")

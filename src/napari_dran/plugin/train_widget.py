@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from napari.utils.notifications import (
     show_info,
     show_warning,
 )
-from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+from qtpy.QtWidgets import QApplication
 
 from ..errors import Cancelled, DranError
 from ..training.recipe import Recipe, missing_package
@@ -26,9 +25,10 @@ from .durations import TimeLeft, duration
 from .kept_runs import KeptRun, begin_run, unsaved_run
 from .leaving import close_at_exit
 from .new_weights import new_weights
+from .train_dialogs import ask_where, may_start_anew
 from .train_input import TrainInput, check_name
 from .train_panel import TrainPanel
-from .train_results import TrainResults
+from .train_results import TrainResults, rich_lines
 from .train_run import TrainRun, TrainWork, save_best
 from .worker import Failed, WorkerError
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 NEEDED = ("lightning", "pydantic")
-MOST_NOTES = 3
 
 
 class TrainWidget(TrainPanel):
@@ -270,27 +269,12 @@ class TrainWidget(TrainPanel):
         )
 
     def _ask_where(self) -> Path | None:
-        """Ask for the file to write; the dialog asks before one is replaced."""
-        folder = own_weights_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        dialog = QFileDialog(self.native, "Save weights", str(folder))
-        dialog.setAcceptMode(QFileDialog.AcceptSave)
-        dialog.setNameFilter(f"Weights (*{SUFFIX})")
-        dialog.setDefaultSuffix(SUFFIX.removeprefix("."))
-        dialog.selectFile(f"{self._input.name()}{SUFFIX}")
-        return Path(dialog.selectedFiles()[0]) if dialog.exec() else None
+        return ask_where(self.native, self._input.name())
 
     def _may_leave_unsaved(self) -> bool:
-        """Ask before the weights of the last run are out of reach."""
         kept = self._kept
-        if kept is None or kept.saved or not kept.best.is_file():
-            return True
-        answer = QMessageBox.question(
-            self.native,
-            "Train",
-            "The weights of the last run were not saved. Start a new run without them?",
-        )
-        return bool(answer == QMessageBox.Yes)
+        unsaved = kept is not None and not kept.saved and kept.best.is_file()
+        return not unsaved or may_start_anew(self.native)
 
     def _is_busy(self) -> bool:
         if self._run is None:
@@ -313,10 +297,7 @@ class TrainWidget(TrainPanel):
             self.progress.max = 0
 
     def _say(self, text: str) -> None:
-        notes = [*self._notes[:MOST_NOTES]]
-        if len(self._notes) > MOST_NOTES:
-            notes.append(f"… and {len(self._notes) - MOST_NOTES} more notes.")
-        self.status.value = "<br>".join(escape(line, quote=False) for line in [text, *notes])
+        self.status.value = rich_lines(text, self._notes)
 
     def _fail(self, error: DranError) -> None:
         """Tell of an error; for one that nobody foresaw, with its traceback."""
