@@ -110,7 +110,9 @@ def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
         place.set_xlabel("steps")
         place.grid(alpha=0.2)
         place.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"{name}: each vertical line begins another run", fontsize=9)
+    figure.suptitle(
+        f"{name}: one line a run, each validated on val images of its own choice", fontsize=9
+    )
     figure.savefig(PICTURES / f"{name}.png", dpi=110)
 
 
