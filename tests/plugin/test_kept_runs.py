@@ -38,7 +38,10 @@ def test_what_is_damaged_is_not_offered() -> None:
     run = begin_run({}, "cpu", None)
     run.best.write_bytes(b"weights")
     assert run.curves() == []
-    (run.path / kept_runs.RECORD).write_text("{")
+    record = run.path / kept_runs.RECORD
+    record.write_text(record.read_text().replace('"recipe": {}', '"recipe": {"later": 1}'))
+    assert unsaved_run() is None
+    record.write_text("{")
     assert unsaved_run() is None
 
 

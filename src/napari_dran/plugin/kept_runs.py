@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import FileWriteError
+from ..errors import DranError, FileWriteError
+from ..training.recipe_file import make_recipe
 from ..weights import SUFFIX, user_folder
 
 RECORD = "run.json"
@@ -110,8 +111,9 @@ def unsaved_run() -> KeptRun | None:
     for path in _folders()[:1]:
         try:
             run = KeptRun(path, **json.loads((path / RECORD).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            # What cannot be read cannot be offered.
+            make_recipe(run.recipe)
+        except (OSError, ValueError, TypeError, DranError):
+            # What cannot be read, or is of another version, cannot be offered.
             return None
         return run if run.best.is_file() and not run.saved else None
     return None

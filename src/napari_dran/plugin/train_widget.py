@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 NEEDED = ("lightning", "pydantic")
+NOT_FOR_LONG = " until napari is closed; then load it from its place."
 
 
 class TrainWidget(TrainPanel):
@@ -116,12 +117,7 @@ class TrainWidget(TrainPanel):
                 f"The run is at step {self._step:,} of {steps:,}. Raise Steps to continue."
             )
             return
-        try:
-            recipe = make_recipe({**self._kept.recipe, "steps": steps})
-        except DranError as error:
-            self._complain(str(error))
-            return
-        self._launch(self._kept, recipe, self._data)
+        self._launch(self._kept, make_recipe({**self._kept.recipe, "steps": steps}), self._data)
 
     def stop_run(self) -> None:
         """End after the running step; the best weights so far are kept."""
@@ -249,11 +245,9 @@ class TrainWidget(TrainPanel):
         if isinstance(card, Failed):
             self._fail(card.error)
         else:
-            here = target.parent == own_weights_folder()
-            self._say(
-                f"Saved {target.name}, of step {card.steps:,}. The Denoise widget lists it"
-                f"{'.' if here else ' until napari is closed; then load it from its place.'}"
-            )
+            listed = "." if target.parent == own_weights_folder() else NOT_FOR_LONG
+            self._say(f"Saved {target.name}, of step {card.steps:,}. The Denoise widget lists it"
+                      f"{listed}")  # fmt: skip
         self._show_state()
 
     def _offer(self, kept: KeptRun | None) -> None:
@@ -277,10 +271,9 @@ class TrainWidget(TrainPanel):
         return not unsaved or may_start_anew(self.native)
 
     def _is_busy(self) -> bool:
-        if self._run is None:
-            return False
-        show_info("Training is already running. Wait for it, or stop it first.")
-        return True
+        if self._run is not None:
+            show_info("Training is already running. Wait for it, or stop it first.")
+        return self._run is not None
 
     def _show_state(self) -> None:
         """Enable what can be pressed now."""
