@@ -72,7 +72,7 @@ PANELS = (
         "figure-7-colour",
         "Colour: stained tissue section",
         "dsb2018/test/images/442c4eb0185698fe.png",
-        (70, 186),
+        (118, 78),
     ),
 )
 

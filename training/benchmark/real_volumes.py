@@ -32,6 +32,9 @@ FIGURE = "figure-8-real-volumes"
 BODY, MARGIN = 0.15, 4
 """Share of the brightest above which a pixel is of the body, and pixels left around it."""
 
+SHOWN = (0.5, 98.5)
+"""Percentiles that are black and white."""
+
 RESIDUAL_REACH = 4.0
 """Grey scale of residuals: this many of their standard deviations on either side."""
 
@@ -75,7 +78,7 @@ def draw_volumes(
     bottom = size[1]
     for (title, noisy, clean), tall in zip(rows, high, strict=True):
         bottom -= tall + CAPTION * 0.6
-        low, top = np.percentile(noisy, (0.5, 99.5))
+        low, top = np.percentile(noisy, SHOWN)
         residual = noisy.astype(np.float64) - clean
         reach = RESIDUAL_REACH * residual.std()
         shown = (
