@@ -168,7 +168,9 @@ def tables(results: Path) -> str:
         "FMD), centre crops of at most 448 x 448 pixels. Nobody is told sigma: BM3D and non-local "
         "means get its estimate, networks run as `napari-dran denoise` runs them. Gain and offset "
         "are fitted to the reference by least squares for every method alike; the data range is "
-        "the reference's. No network saw a noisy image of these instruments.",
+        "the reference's. No network saw a noisy image of these instruments, but the noise that "
+        "dran-grey-real was trained with is of the kind and strength found in them: in training "
+        "pairs of W2S, and, as there are none of OCT and FMD, in the test pairs themselves.",
         table(header, cells),
         "The estimate is the median over an image, which fluorescence, dark in most places and "
         "noisy where it is bright, makes too low. One factor for it, "
