@@ -8,7 +8,10 @@ docstrings write as ``:class:`~napari_dran.volume.Volume``` become links.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
+
+CURVES = Path(__file__).parent / "images/training"
 
 ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):<code>~?([\w.]+)</code>")
 
@@ -49,4 +52,13 @@ def _weights(_: re.Match[str]) -> str:
 
     # Not those of who builds this.
     cards = [read_card(path) for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))]
-    return "\n\n".join(f"## {card.name}\n\n```json\n{card.to_json()}\n```" for card in cards)
+    return "\n\n".join(
+        f"## {card.name}\n\n{_curve(card.name)}```json\n{card.to_json()}\n```" for card in cards
+    )
+
+
+def _curve(name: str) -> str:
+    """Show how its validation went, where ``training/export.py`` drew that."""
+    if not (CURVES / f"{name}.png").is_file():
+        return ""
+    return f"![Validation of {name}](../images/training/{name}.png)\n\n"
