@@ -59,8 +59,8 @@ class LearningCurve(QWidget):  # type: ignore[misc]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plots)
-        self.setMinimumHeight(HEIGHT)
-        self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Preferred)
+        self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Fixed)
         self.set_theme("dark")
 
     def add_loss(self, step: int, loss: float) -> None:
@@ -84,11 +84,13 @@ class LearningCurve(QWidget):  # type: ignore[misc]
         self._show_numbers()
 
     def _show_numbers(self) -> None:
-        """Write numbers at the axes once they have a meaning."""
+        """Show all steps of both curves, and numbers at the axes once they have a meaning."""
         for plot, points in ((self._psnr_plot, self.psnr), (self._loss_plot, self.losses)):
             plot.getAxis("left").setStyle(showValues=bool(points))
-        some = bool(self.psnr or self.losses)
-        self._loss_plot.getAxis("bottom").setStyle(showValues=some)
+        steps = [step for step, _ in (*self.psnr, *self.losses)]
+        self._loss_plot.getAxis("bottom").setStyle(showValues=bool(steps))
+        if steps:
+            self._loss_plot.setXRange(min(steps), max(steps))
 
     def release(self) -> None:
         """Take the plots apart; the curve is of no use afterwards.
