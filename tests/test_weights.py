@@ -77,7 +77,7 @@ def test_shipped_weights_load_and_state_what_they_are() -> None:
     assert cards["dran-grey"].channels == 1
     assert cards["dran-colour"].channels == 3
     for name, card in cards.items():
-        assert card.sigma_range == (0.0, 50.0)
+        assert card.sigma_range == ((0.0, 90.0) if name == "dran-grey-real" else (0.0, 50.0))
         assert card.steps > 0
         assert card.data
         assert card.scores
@@ -88,6 +88,7 @@ def test_shipped_weights_load_and_state_what_they_are() -> None:
 
 GOLDEN = {
     "dran-grey": ([-0.07429], -0.00634, 0.08695),
+    "dran-grey-real": ([-0.08739], 0.00263, 0.16297),
     "dran-colour": ([-0.06294, -0.04834, 0.03968], 0.00037, 0.0954),
 }
 """Noise at one pixel, its mean and standard deviation, when the weights were shipped.
