@@ -31,7 +31,7 @@ LABELS = ("From", "Layers", "Folder", "Start with", "Noise", "Sigma", "Steps", "
           "Batch", "Slices", "Other kind", "Loss", "Rate", "Minutes", "Validate", "Precision",
           "Seed")  # fmt: skip
 LABEL_WIDTH = 74
-LIST_HEIGHT = 76
+LIST_HEIGHT = 60
 MOST_STEPS = 10_000_000
 
 NOISE_LABELS = {

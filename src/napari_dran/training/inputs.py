@@ -98,8 +98,8 @@ def training_and_validation(
         return images, images, channels
     groups = len({image.group for image in held})
     notice(
-        f"Training on {len(training)} images, validating on {len(held)} of {groups} "
-        f"group{'s' * (groups > 1)}."
+        f"Training on {len(training)} images, validating on {len(held)} "
+        f"({groups} group{'s' * (groups > 1)})."
     )
     return training, held, channels
 
