@@ -2,7 +2,7 @@
 
 Takes the checkpoint of a run, of ``napari-dran train`` or of the first trainer,
 and writes the averaged weights with their card into the package. ``--scores``
-takes the CSV files of an evaluation on test; ``--log`` the logs of all runs that
+and ``--real-scores`` take the benchmark's CSV files; ``--log`` the logs of all runs that
 led here, in order, which become one table in ``training/results/curves`` and a
 picture in ``docs/images/training``.
 """
@@ -40,6 +40,7 @@ DESCRIPTIONS = {
     ),
 }
 SIGMAS = ("10", "25", "50")
+COLOURED = ("histopathology", "dermatology")
 
 
 def curve(logs: list[str]) -> list[dict[str, str]]:
@@ -116,25 +117,35 @@ def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
     figure.savefig(PICTURES / f"{name}.png", dpi=110)
 
 
-def read_scores(paths: list[str]) -> dict[str, object]:
-    """Average the rows of an evaluation: modality -> sigma -> PSNR, SSIM."""
+def read_real_scores(path: str) -> dict[str, object]:
+    """Average the rows of the benchmark's real noise: data set -> PSNR, SSIM."""
+    sums: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            sums[row["modality"]].append((float(row["psnr"]), float(row["ssim"])))
+    return {name: _means(values) for name, values in sums.items()}
+
+
+def read_scores(path: str, channels: int) -> dict[str, object]:
+    """Average the rows of an evaluation: modality -> sigma -> PSNR, SSIM.
+
+    Rows of images of the other kind, which other weights have denoised, are passed over.
+    """
     sums: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
-    for path in paths:
-        with Path(path).open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if (row["modality"] in COLOURED) == (channels == 3) and row["modality"] != "nuclei":
                 scores = float(row["psnr"]), float(row["ssim"])
                 sums[row["modality"]][row["sigma"]].append(scores)
     return {
-        modality: {
-            sigma: {
-                "psnr": round(sum(p for p, _ in values) / len(values), 3),
-                "ssim": round(sum(s for _, s in values) / len(values), 4),
-                "images": len(values),
-            }
-            for sigma, values in by_sigma.items()
-        }
+        modality: {sigma: _means(values) for sigma, values in by_sigma.items()}
         for modality, by_sigma in sums.items()
     }
+
+
+def _means(values: list[tuple[float, float]]) -> dict[str, object]:
+    psnr, ssim = (sum(part) / len(values) for part in zip(*values, strict=True))
+    return {"psnr": round(psnr, 3), "ssim": round(ssim, 4), "images": len(values)}
 
 
 def main() -> None:
@@ -143,7 +154,8 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="run folder or checkpoint")
     parser.add_argument("--corpus", default="../shared/corpus")
     parser.add_argument("--hardware", default="2 CPU cores")
-    parser.add_argument("--scores", nargs="+", default=[], help="CSV files of scores on test")
+    parser.add_argument("--scores", default=None, help="CSV of the benchmark's gaussian")
+    parser.add_argument("--real-scores", default=None, help="CSV of the benchmark's real-noise")
     parser.add_argument("--log", nargs="+", default=[], help="logs of all runs, in order")
     parser.add_argument("--started-from", default=None, help="what the run was started from")
     options = parser.parse_args()
@@ -154,7 +166,11 @@ def main() -> None:
         facts["started from"] = options.started_from
     scores: dict[str, object] = {"val": dict(checkpoint.scores)}
     if options.scores:
-        scores["test, protocol gaussian"] = read_scores(options.scores)
+        scores["test, protocol gaussian"] = read_scores(
+            options.scores, int(checkpoint.arguments["channels"])
+        )
+    if options.real_scores:
+        scores["test, real noise"] = read_real_scores(options.real_scores)
     if options.log:
         draw_curve(options.name, curve(options.log))
     written = export_weights(
