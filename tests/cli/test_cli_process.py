@@ -50,7 +50,9 @@ def test_error_in_a_pipe_has_no_colour(tmp_path: Path) -> None:
 def test_ctrl_c(scan: Path, tmp_path: Path) -> None:
     # The network is replaced by a long sleep, so that the signal meets the run.
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # Whoever starts the tests in the background may have them ignore Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from napari_dran.denoising import Denoiser\n"
         "def run(*_, **__):\n"
         "    print('running', flush=True)\n"
