@@ -8,13 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import (
-    Notification,
-    notification_manager,
-    show_error,
-    show_info,
-    show_warning,
-)
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
 from ..errors import DranError
@@ -23,13 +17,14 @@ from .docking import ParentWatch
 from .durations import duration
 from .input_section import InputSection
 from .leaving import close_at_exit
+from .notices import notify_of
 from .pending import settle
 from .preview import Preview, contrast_limits
 from .recipe import source_path, source_series
 from .result_section import ResultSection
 from .run import Run
 from .summary import nothing_to_denoise
-from .worker import Engine, Failed, Work, WorkerError
+from .worker import Engine, Failed, Work
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -248,10 +243,7 @@ class DenoiseWidget(DenoisePanel):
     def _fail(self, error: DranError) -> None:
         """Tell of an error; for one that nobody foresaw, with its traceback."""
         self._say(f"Failed: {escape(str(error), quote=False)}")
-        if isinstance(error, WorkerError):
-            notification_manager.dispatch(Notification.from_exception(error))
-        else:
-            show_error(str(error))
+        notify_of(error)
 
     def _complain(self, text: str) -> None:
         self._say(escape(text, quote=False))

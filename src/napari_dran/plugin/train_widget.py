@@ -7,13 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import (
-    Notification,
-    notification_manager,
-    show_error,
-    show_info,
-    show_warning,
-)
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
 from ..errors import Cancelled, DranError
@@ -25,12 +19,13 @@ from .durations import TimeLeft, duration
 from .kept_runs import KeptRun, begin_run, unsaved_run
 from .leaving import close_at_exit
 from .new_weights import new_weights
+from .notices import notify_of
 from .train_dialogs import ask_where, may_start_anew
 from .train_input import TrainInput, check_name
 from .train_panel import TrainPanel
 from .train_results import TrainResults, rich_lines
 from .train_run import TrainRun, TrainWork, save_best
-from .worker import Failed, WorkerError
+from .worker import Failed
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -298,10 +293,7 @@ class TrainWidget(TrainPanel):
             self._say(str(error))
             return
         self._say(f"Failed: {error}")
-        if isinstance(error, WorkerError):
-            notification_manager.dispatch(Notification.from_exception(error))
-        else:
-            show_error(str(error))
+        notify_of(error)
 
     def _complain(self, text: str) -> None:
         self._say(text)
