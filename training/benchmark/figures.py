@@ -163,12 +163,14 @@ def draw_panel(panel: Panel, outputs: Sequence[tuple[str, np.ndarray]], path: Pa
     from matplotlib.figure import Figure
 
     reference = outputs[-1][1]
-    rows = -(-len(outputs) // COLUMNS)
+    # Four fill a square; with three columns one would stand alone.
+    columns = 2 if len(outputs) == 4 else COLUMNS
+    rows = -(-len(outputs) // columns)
     high = WIDE * reference.shape[0] / reference.shape[1]
-    size = COLUMNS * (WIDE + GAP) - GAP, rows * (high + CAPTION)
+    size = columns * (WIDE + GAP) - GAP, rows * (high + CAPTION)
     figure = Figure(figsize=size, facecolor=PAPER)
     for index, (title, image) in enumerate(outputs):
-        row, column = divmod(index, COLUMNS)
+        row, column = divmod(index, columns)
         bottom = size[1] - row * (high + CAPTION) - high
         box = column * (WIDE + GAP) / size[0], bottom / size[1], WIDE / size[0], high / size[1]
         place = figure.add_axes(box)

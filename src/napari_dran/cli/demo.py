@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from .. import denoising
+from ..denoising.suggestion import REAL
 from .console import default, progress_bar, seconds, show
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def demo(
         output.mkdir()
     denoiser = denoising.Denoiser(weights, device=device)
     show(f"Denoising on the {denoiser.device}; about half a minute on two CPU cores.", "dim")
-    cases = [_known_noise(denoiser), _real_noise(denoiser)]
+    # What `info` suggests for the noise of this scanner, unless the user chose.
+    for_real = denoiser if weights != denoising.AUTO else denoising.Denoiser(REAL, device=device)
+    cases = [_known_noise(denoiser), _real_noise(for_real)]
     written = []
     for case in cases:
         for name, volume in case.files.items():
@@ -115,7 +118,8 @@ def _real_noise(denoiser: Denoiser) -> Case:
     sigmas = [estimate_sigma(volume.data, volume.axes) for volume in (noisy, result.image)]
     assert result.window is not None
     levels = [sigma / result.window.range * GREY_LEVELS for sigma in sigmas]
-    title = "FLAIR brain MR after a stroke, noise as measured"
+    weights = result.provenance.weights
+    title = f"FLAIR brain MR after a stroke, noise as measured, {weights}"
     show(f"\n{title} ({_size(noisy)})", "bold")
     show(
         f"  estimated sigma  {sigmas[0]:.2f} -> {sigmas[1]:.2f} "
