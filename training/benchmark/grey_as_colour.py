@@ -112,7 +112,8 @@ def tables(results: Path) -> str:
         for name in USES
         if (rows := read(results / NAME / f"{name}.csv"))
     }
-    if len(found) < len(USES):
+    # Means of different images cannot be compared: half measured uses wait.
+    if len(found) < len(USES) or len({len(scores) for scores in found.values()}) > 1:
         return ""
     keys = list(found["noisy"])
     sigmas = list(dict.fromkeys(sigma for _, sigma in keys))
