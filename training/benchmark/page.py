@@ -12,7 +12,7 @@ from .comparison import COLUMNS, Scores, means_table
 from .experiments import EXPERIMENTS, experiment
 from .rows import read
 
-README_METHODS = ("noisy", "nlm", "bm3d", "dncnn", "dran")
+README_METHODS = ("noisy", "nlm", "bm3d", "dran")
 README_SIGMA = 25.0
 BEGIN = "<!-- Written by python -m training.benchmark page; do not edit. -->"
 END = "<!-- End of what it writes. -->"
