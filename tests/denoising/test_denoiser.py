@@ -16,7 +16,7 @@ from napari_dran.errors import (
 from napari_dran.metrics import psnr
 from napari_dran.network.dran import DRAN
 from napari_dran.noise import add_gaussian
-from napari_dran.weights import load_weights, save_weights
+from napari_dran.weights import load_weights, read_card, save_weights
 
 from .conftest import WINDOW, card_for, grey, network_of
 
@@ -181,3 +181,13 @@ def test_shipped_weights_denoise_real_images(corpus: Path, modality: str, gain: 
     before, after = (psnr(clean, image / 255) for image in (noisy, result.image))
     assert after > before + gain
     assert result.provenance.sigma_255 == pytest.approx(25, rel=0.25)
+
+
+def test_a_card_that_another_thread_read_names_the_same_weights(tmp_path: Path) -> None:
+    path = tmp_path / "small.safetensors"
+    network = DRAN(1, features=4, blocks=1, layers=1)
+    save_weights(path, network, card_for(1, **network.arguments))
+    denoiser = Denoiser(path, device="cpu")
+    card = read_card(path)
+    assert card is not denoiser.plan(np.eye(16)).card
+    assert denoiser.predictor(card) is denoiser.predictor(denoiser.plan(np.eye(16)).card)

@@ -224,7 +224,8 @@ class Denoiser:
             from ..network.fused import fuse
             from ..weights import load_weights
 
-            weights = next(given for given, known in self._cards.items() if known is card)
+            # By value: two threads may each have read the card of the same file.
+            weights = next(given for given, known in list(self._cards.items()) if known == card)
             network = fuse(load_weights(weights)[0], card.scales)
             self._predictors[key] = Predictor(network, card, self.device)
         return self._predictors[key]
