@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -55,3 +56,40 @@ def make_volume() -> Callable[..., Volume]:
 def knee(corpus: Path, tmp_path: Path) -> Path:
     """Return a copy of a real MR series of seven slices."""
     return shutil.copytree(corpus / "volumes" / "dicom_series_seg3d_MR", tmp_path / "series")
+
+
+@pytest.fixture
+def save(tmp_path: Path, oblique_affine: np.ndarray) -> Callable[..., Path]:
+    """Write a NIfTI file with nibabel, after some changes of its header."""
+
+    def write(
+        data: Any,
+        affine: np.ndarray = oblique_affine,
+        name: str = "in.nii",
+        second: bool = False,
+        endian: str = "<",
+        **fields: Any,
+    ) -> Path:
+        header_class = nib.Nifti2Header if second else nib.Nifti1Header
+        header = header_class(endianness=endian)
+        header.set_data_dtype(data.dtype)
+        image = (nib.Nifti2Image if second else nib.Nifti1Image)(data, affine, header)
+        for key, value in fields.items():
+            image.header[key] = value
+        image.to_filename(tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def assert_same_file(first: Path, second: Path) -> None:
+    """Same header to the letter, extensions and values."""
+    one, other = nib.load(first), nib.load(second)
+    assert one.header.endianness == other.header.endianness
+    assert type(one.header) is type(other.header)
+    for key in one.header:
+        if key not in ("vox_offset",):
+            np.testing.assert_array_equal(one.header[key], other.header[key], err_msg=key)
+    np.testing.assert_array_equal(np.asarray(one.dataobj), np.asarray(other.dataobj))
+    codes = [[(e.get_code(), e.get_content()) for e in i.header.extensions] for i in (one, other)]
+    assert codes[0] == codes[1]

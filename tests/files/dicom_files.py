@@ -12,10 +12,19 @@ import SimpleITK as sitk
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from napari_dran import Volume
+
 CT, MR, US, SC = (
     f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2", "4", "6.1", "7")
 )  # storage classes
 SERIES, STUDY = generate_uid(), generate_uid()
+STEP = {
+    "software": "napari-dran",
+    "version": "0.1.0",
+    "weights": "dran-grey",
+    "window": (-160.0, 240.0),
+    "strength": 0.75,
+}
 
 
 def write_slice(path: Path, stored: np.ndarray, **tags: Any) -> Path:
@@ -88,3 +97,29 @@ def packaged(name: str) -> Path:
     path = get_testdata_file(name, download=False)
     assert path is not None, f"pydicom no longer brings {name}: choose another file"
     return Path(str(path))
+
+
+def datasets(folder: Path) -> list[Any]:
+    """Read all files of a folder, checking that they are valid to the letter."""
+    with pydicom.config.strict_reading():
+        found = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+        for dataset in found:
+            dataset.decode()
+    return found
+
+
+def read_with_simpleitk(folder: Path) -> sitk.Image:
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    return reader.Execute()
+
+
+def assert_same_place(volume: Volume, image: sitk.Image) -> None:
+    """Check that SimpleITK sees the same values at the same corners of the world."""
+    array = sitk.GetArrayFromImage(image)
+    for corner in itertools.product(*((0, n - 1) for n in image.GetSize())):
+        x, y, z = image.TransformIndexToPhysicalPoint(corner)
+        index = np.linalg.solve(volume.affine, [z, y, x, 1])[:3]
+        whole = np.rint(index).astype(int)
+        assert np.abs(index - whole).max() < 1e-2
+        np.testing.assert_allclose(array[corner[::-1]], volume.data[tuple(whole)], rtol=1e-5)

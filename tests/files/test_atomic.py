@@ -149,7 +149,6 @@ def test_permission_refused(tmp_path, monkeypatch):
 
 
 # The same, refused by a real file system; as root, or on Windows, there is no such folder.
-# Beside the simulated refusal: the file system's own, which it does not give to root.
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do anything")
 def test_no_permission(tmp_path):
     tmp_path.chmod(0o500)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,15 @@ pytest.importorskip("pytestqt")
 
 import torch
 from napari.components import ViewerModel
+from PIL import Image
 from torch import Tensor, nn
 
 from napari_dran.denoising import Denoiser
+from napari_dran.network.dran import DRAN
 from napari_dran.plugin import worker
-from napari_dran.weights import Card
+from napari_dran.plugin.train_panel import FOLDER
+from napari_dran.plugin.train_widget import TrainWidget
+from napari_dran.weights import Card, save_weights
 
 
 class Tenth(nn.Module):
@@ -56,6 +61,9 @@ def run_python(script: str, seconds: float, **environment: str) -> subprocess.Co
     )
     assert found.returncode == 0, found.stdout + found.stderr
     return found
+
+
+STEPS, EVERY, CROP = 12, 4, 16
 
 
 @pytest.fixture
@@ -137,3 +145,76 @@ def notifications() -> Iterator[list[Any]]:
 def ramp() -> np.ndarray:
     """A volume (z, y, x) = (6, 24, 20) without constant slices."""
     return np.random.default_rng(0).normal(500, 100, (6, 24, 20)).astype(np.float32)
+
+
+@pytest.fixture
+def images(corpus: Path, tmp_path: Path) -> Path:
+    """A folder of parts of real MR images."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number, path in enumerate(sorted((corpus / "train" / "mri").glob("*.png"))[:4]):
+        with Image.open(path) as image:
+            left, top = (side // 2 - 20 for side in image.size)
+            image.crop((left, top, left + 40, top + 40)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    """A tiny network to start with."""
+    network = DRAN(1, features=4, blocks=1, layers=1)
+    path = tmp_path / "start.safetensors"
+    save_weights(path, network, Card("start", "dran", network.arguments, 1, (0, 50)))
+    return path
+
+
+@pytest.fixture
+def make(viewer: ViewerModel, start: Path, qtbot: Any) -> Iterator[Callable[[], TrainWidget]]:
+    """Make a widget that is set to the tiniest run."""
+    from napari.utils.progress import progress
+    from qtpy.QtCore import QThreadPool
+
+    made = []
+
+    def make() -> TrainWidget:
+        widget = TrainWidget(viewer)
+        qtbot.addWidget(widget.native)
+        made.append(widget)
+        widget._input.show(
+            {"weights": str(start), "steps": STEPS, "validate_every": EVERY, "crop": CROP,
+             "batch": 2, "precision": "32"},
+            None,
+        )  # fmt: skip
+        widget.device.value = "cpu"
+        return widget
+
+    yield make
+    for widget in made:
+        widget.close_down()
+        qtbot.waitUntil(lambda w=widget: w._run is None and w._saving is None, timeout=30_000)
+    assert QThreadPool.globalInstance().waitForDone(30_000)
+    assert not progress._all_instances
+
+
+@pytest.fixture
+def trainer(make: Callable[[], TrainWidget], images: Path) -> TrainWidget:
+    """A widget that trains on the folder of images."""
+    widget = make()
+    widget.source.value, widget.folder.value = FOLDER, images
+    return widget
+
+
+@pytest.fixture
+def ended(qtbot: Any) -> Callable[[TrainWidget], str]:
+    """Wait for the end of a run and return what the widget says."""
+
+    def ended(widget: TrainWidget) -> str:
+        qtbot.waitUntil(lambda: widget._run is None, timeout=120_000)
+        return str(widget.status.value)
+
+    return ended
+
+
+def press(button: Any) -> None:
+    assert button.enabled
+    button.native.click()

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from napari_dran.training.recipe import Recipe
+
+CHECKPOINT = "checkpoint.ckpt"
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +43,9 @@ def tiny() -> Recipe:
         validation_sigmas=(10.0, 25.0),
         precision="32",
     )
+
+
+def state(run: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a run's checkpoint."""
+    tensors: dict[str, torch.Tensor] = torch.load(run / CHECKPOINT, weights_only=True)["state_dict"]
+    return tensors

@@ -16,24 +16,21 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dran.errors import FileWriteError, InputError, TrainingError, WeightsError
+from napari_dran.errors import FileWriteError, TrainingError
 from napari_dran.network.dran import DRAN
 from napari_dran.training.recipe import NOISE_NAMES, Noise, Recipe
 from napari_dran.training.run import Outcome, train
 from napari_dran.training.supervision import BEST, CHECKPOINT
 from napari_dran.training.validation import Report
-from napari_dran.weights import Card, load_weights, save_weights
+from napari_dran.weights import load_weights
+
+from .conftest import state
 
 
 def after(steps: int) -> Callable[[], bool]:
     """Ask to stop after some steps."""
     calls = iter(range(1, 1000))
     return lambda: next(calls) >= steps
-
-
-def state(run: Path) -> dict[str, torch.Tensor]:
-    tensors: dict[str, torch.Tensor] = torch.load(run / CHECKPOINT, weights_only=True)["state_dict"]
-    return tensors
 
 
 def rows(run: Path) -> list[dict[str, str]]:
@@ -121,6 +118,15 @@ def test_a_run_can_be_made_longer_but_not_another(
     outcome = train(pictures / "grey", replace(tiny, steps=14), run=run, device="cpu")
     assert outcome.step == 14
     assert [int(row["step"]) for row in rows(run)] == [4, 8, 12, 14]
+
+
+def test_starts_from_a_checkpoint_of_other_channels(
+    whole: tuple[Path, Outcome, list[Report]], pictures: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    notices: list[str] = []
+    recipe = replace(tiny, weights=str(whole[0]), network={}, steps=1)
+    train(pictures / "colour", recipe, run=tmp_path / "run", device="cpu", notice=notices.append)
+    assert any("2 of 15 tensors start from random values" in notice for notice in notices)
 
 
 def test_time_ends_a_run_and_its_schedules(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
@@ -211,80 +217,6 @@ def test_bfloat16_colour_baseline_and_mixture(pictures: Path, tiny: Recipe, tmp_
     _, card = load_weights(tmp_path / "run" / BEST)
     assert (card.architecture, card.channels, card.sigma_range) == ("dncnn", 3, (0, 60))
     assert card.training["recipe"]["precision"] == "bf16"
-
-
-def save_start(path: Path, channels: int = 1, **arguments: int) -> Path:
-    network = DRAN(channels, **{"features": 4, "blocks": 1, "layers": 1, **arguments})
-    card = Card(path.stem, "dran", network.arguments, channels, (0, 50), licence="ours", steps=7)
-    save_weights(path, network, card)
-    return path
-
-
-def test_starts_from_weights(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
-    start = save_start(tmp_path / "start.safetensors")
-    recipe = replace(tiny, weights=str(start), network={}, steps=1)
-    train(pictures / "grey", recipe, run=tmp_path / "run", device="cpu")
-    before = load_weights(start)[0].state_dict()
-    tensors = state(tmp_path / "run")
-    assert (tensors["network.head.weight"] - before["head.weight"]).abs().max() < 1e-3
-    _, card = load_weights(tmp_path / "run" / BEST)
-    assert card.training["recipe"]["learning_rate"] == 1e-4
-    assert card.training["recipe"]["weights"] == "start.safetensors"
-    assert card.training["started from"].startswith("start at step 7")
-    assert card.licence == "That of start, which training started from: ours"
-
-
-def test_starts_from_a_checkpoint_of_other_channels(
-    whole: tuple[Path, Outcome, list[Report]], pictures: Path, tiny: Recipe, tmp_path: Path
-) -> None:
-    notices: list[str] = []
-    recipe = replace(tiny, weights=str(whole[0]), network={}, steps=1)
-    train(pictures / "colour", recipe, run=tmp_path / "run", device="cpu", notice=notices.append)
-    assert any("2 of 15 tensors start from random values" in notice for notice in notices)
-
-
-def test_weights_of_another_architecture(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
-    start = str(save_start(tmp_path / "start.safetensors"))
-    for recipe in (
-        replace(tiny, weights=start, network={"features": 8}),
-        replace(tiny, weights=start, architecture="dncnn", network={}),
-    ):
-        with pytest.raises(WeightsError, match="another architecture"):
-            train(pictures / "grey", recipe, run=tmp_path / "run", device="cpu")
-    with pytest.raises(WeightsError, match="Unknown architecture 'unet'"):
-        train(
-            pictures / "grey", replace(tiny, architecture="unet"), run=tmp_path / "r", device="cpu"
-        )
-
-
-def test_validation_folder_and_single_image(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
-    notices: list[str] = []
-    options = {"device": "cpu", "fast_dev_run": True, "notice": notices.append}
-    train(pictures / "grey", tiny, run=tmp_path, validation=pictures / "grey" / "ct", **options)
-    assert notices == []
-    with pytest.raises(InputError, match="grey images to validate on"):
-        train(pictures / "grey", tiny, run=tmp_path, validation=pictures / "colour", **options)
-    (tmp_path / "one").mkdir()
-    (tmp_path / "one" / "a.png").symlink_to(pictures / "grey" / "ct" / "0.png")
-    train(tmp_path / "one", tiny, run=tmp_path, **options)
-    assert "scores are of training images" in notices[-1]
-
-
-def test_bad_input(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    with pytest.raises(InputError, match="no folder"):
-        train(tmp_path / "none", tiny, run=run, device="cpu")
-    with pytest.raises(InputError, match="smaller than the crop of 64"):
-        train(pictures / "grey", replace(tiny, crop=64), run=run, device="cpu")
-    with pytest.raises(InputError, match="mixes 8 grey and 4 colour"):
-        train(pictures, tiny, run=run, device="cpu")
-    with pytest.raises(InputError, match="multiple of 3"):
-        train(pictures / "grey", tiny, run=run, device="cpu", processes=3)
-    with pytest.raises(InputError, match="needs a CUDA device"):
-        train(pictures / "grey", replace(tiny, precision="fp16"), run=run, device="cpu")
-    run.write_text("in the way")
-    with pytest.raises(FileWriteError, match="folder"):
-        train(pictures / "grey", tiny, run=run, device="cpu")
 
 
 def test_runs_in_a_thread(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:
