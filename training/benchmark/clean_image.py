@@ -18,7 +18,7 @@ from .gaussian import add_noise
 from .images import NUCLEI, test_images
 from .markdown import paragraphs, table
 from .rows import read
-from .scoring import Progress, measure_images
+from .scoring import Progress, measure_methods
 
 NAME = "clean-image"
 METHODS = ("dran", "dran-grey-real")
@@ -37,17 +37,9 @@ def measure(
 ) -> None:
     """Measure methods on all images of ``corpus/test``."""
     images = [image for image in test_images(corpus) if image.modality != NUCLEI]
-    for name in methods:
-        measure_images(
-            images,
-            results / NAME,
-            known.stem(name),
-            known.make(name),
-            add_noise,
-            sigmas=SIGMAS,
-            again=again,
-            progress=progress,
-        )
+    measure_methods(
+        methods, images, results / NAME, add_noise, sigmas=SIGMAS, again=again, progress=progress
+    )
 
 
 def tables(results: Path) -> str:

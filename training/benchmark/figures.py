@@ -25,7 +25,7 @@ from . import methods as known
 from .images import TestImage
 from .markdown import paragraphs
 from .rows import read
-from .scoring import Progress, measure_images
+from .scoring import Progress, measure_methods
 
 NAME = "figures"
 METHODS = ("noisy", "bm3d", "dncnn", "residual-mid", "dran")
@@ -106,17 +106,15 @@ def measure(
     """Measure methods on the images of the figures."""
     images = {panel.figure: (panel, panel_image(panel, corpus)) for panel in PANELS}
     shown = [TestImage(name, "figure", clean) for name, (_, clean) in images.items()]
-    for name in methods:
-        measure_images(
-            shown,
-            results / NAME,
-            known.stem(name),
-            known.make(name),
-            lambda image, sigma: (noisy_image(images[image.name][0], image.pixels), sigma / LEVELS),
-            sigmas=(SIGMA,),
-            again=again,
-            progress=progress,
-        )
+    measure_methods(
+        methods,
+        shown,
+        results / NAME,
+        lambda image, sigma: (noisy_image(images[image.name][0], image.pixels), sigma / LEVELS),
+        sigmas=(SIGMA,),
+        again=again,
+        progress=progress,
+    )
 
 
 def tables(results: Path) -> str:

@@ -14,7 +14,7 @@ from . import markdown
 from . import methods as known
 from .comparison import DIGITS, Scores, differences_table, means_table, modalities_table
 from .images import TestImage, test_images
-from .scoring import Progress, as_levels, measure_images
+from .scoring import Progress, as_levels, measure_methods
 
 NAME = "gaussian"
 METHODS = ("noisy", "nlm", "bm3d", "dncnn", "residual-mid", "dran-same", "dran")
@@ -53,16 +53,7 @@ def measure(
 ) -> None:
     """Measure methods on all test images at every sigma."""
     images = list(test_images(corpus))
-    for name in methods:
-        measure_images(
-            images,
-            results / NAME,
-            known.stem(name),
-            known.make(name),
-            add_noise,
-            again=again,
-            progress=progress,
-        )
+    measure_methods(methods, images, results / NAME, add_noise, again=again, progress=progress)
 
 
 def tables(results: Path) -> str:

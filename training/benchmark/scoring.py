@@ -94,3 +94,27 @@ def measure_images(
 def as_levels(sigma: float) -> float:
     """Bring grey levels of 255 to units of [0, 1] images."""
     return sigma / GREY_LEVELS
+
+
+def measure_methods(
+    names: Sequence[str],
+    images: Sequence[TestImage],
+    folder: Path,
+    add_noise: AddNoise,
+    *,
+    sigmas: Sequence[float] = SIGMAS,
+    again: bool = False,
+    progress: Progress = lambda name, done, total: None,
+) -> None:
+    """Measure methods one after the other, see :func:`measure_images`."""
+    for name in names:
+        measure_images(
+            images,
+            folder,
+            methods.stem(name),
+            methods.make(name),
+            add_noise,
+            sigmas=sigmas,
+            again=again,
+            progress=progress,
+        )

@@ -18,7 +18,7 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QAbstractSpinBox
 
 from ..intensity import CT_PRESETS
-from .layout import group, heading, narrow, number_range, row, text
+from .layout import command_button, group, heading, narrow, number_range, row, text
 
 AUTO = "auto"
 LOAD = "load"
@@ -126,11 +126,7 @@ class DenoisePanel(Container[Widget]):  # type: ignore[misc]
             text="Copy as Python",
             tooltip="Copy the Python code that does the same.",
         )
-        self.copy_command = PushButton(
-            name="copy_command",
-            text="Copy as command",
-            tooltip="Copy the shell command that does the same.",
-        )
+        self.copy_command = command_button()
         self.result = group(
             "result",
             [

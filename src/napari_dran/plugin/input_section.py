@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
 
 from ..denoising import Plan
 from ..errors import DranError
@@ -21,6 +19,7 @@ from .new_weights import new_weights
 from .preview import contrast_limits
 from .recipe import Recipe
 from .summary import axis_choices, describe, describe_noise, nothing_to_denoise
+from .weights_dialog import ask_for_weights
 from .worker import Engine, Failed, look_at
 
 LOOK_MS = 200
@@ -188,24 +187,15 @@ class InputSection:
         if value != LOAD:
             self._weights = value
         else:
-            path, _ = QFileDialog.getOpenFileName(
-                self.panel.native, "Load weights", "", "Weights (*.safetensors)"
-            )
+            path = ask_for_weights(self.panel.native, "Load weights")
             self._load_weights(path)
         self.look_soon()
 
     def _load_weights(self, path: str) -> None:
         """Offer a file among the weights and choose it; without a path, choose the last again."""
-        from ..weights import read_card
-
         if path:
-            try:
-                read_card(path)
-            except DranError as error:
-                show_warning(str(error))
-            else:
-                self._loaded = [*(p for p in self._loaded if p != path), path]
-                self._weights = path
+            self._loaded = [*(p for p in self._loaded if p != path), path]
+            self._weights = path
         self._fill_weights()
 
     def _on_window(self, value: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from magicgui.widgets import Container, FloatSpinBox, Label, Widget
+from magicgui.widgets import Container, FloatSpinBox, Label, PushButton, Widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -33,6 +33,15 @@ def text(name: str, tooltip: str = "") -> Label:
     native.setTextInteractionFlags(Qt.TextSelectableByMouse)
     native.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Minimum)
     return label
+
+
+def command_button() -> PushButton:
+    """Make the button that gives what a panel does as a line for the shell."""
+    return PushButton(
+        name="copy_command",
+        text="Copy as command",
+        tooltip="Copy the shell command that does the same.",
+    )
 
 
 def heading(title: str) -> Label:

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_warning
-from qtpy.QtWidgets import QFileDialog
 
 from ..errors import DranError, InputError
 from ..volume import Volume
-from ..weights import SUFFIX, list_weights, own_weights_folder, read_card
+from ..weights import SUFFIX, list_weights, own_weights_folder
 from ..weights.store import SHIPPED
 from . import settings
 from .denoise_panel import AUTO, LOAD
@@ -23,6 +21,7 @@ from .pending import settle
 from .torch_loading import load_torch
 from .train_panel import FOLDER, LAYERS, LOAD_START, START, TrainPanel
 from .train_settings import TrainSettings
+from .weights_dialog import ask_for_weights
 
 PLAIN = ("steps", "crop", "batch", "axis", "other_kind", "loss", "minutes", "validate_every",
          "precision", "seed")  # fmt: skip
@@ -189,17 +188,10 @@ class TrainInput:
         if value != LOAD:
             self._weights = value
             return
-        path, _ = QFileDialog.getOpenFileName(
-            self.panel.native, "Start from weights", "", "Weights (*.safetensors)"
-        )
+        path = ask_for_weights(self.panel.native, "Start from weights")
         if path:
-            try:
-                read_card(path)
-            except DranError as error:
-                show_warning(str(error))
-            else:
-                self._loaded = [*(p for p in self._loaded if p != path), path]
-                self._weights = path
+            self._loaded = [*(p for p in self._loaded if p != path), path]
+            self._weights = path
         self._fill_weights()
 
 

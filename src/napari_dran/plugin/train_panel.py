@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QAbstractItemView, QScrollArea, QSizePolicy, QWidget
 from ..noise import GREY_LEVELS
 from ..training.recipe import LARGEST_SEED, NOISE_NAMES, SCRATCH, Recipe
 from .denoise_panel import AUTO, LOAD
-from .layout import PANEL_WIDTH, group, heading, narrow, number_range, row, text
+from .layout import PANEL_WIDTH, command_button, group, heading, narrow, number_range, row, text
 from .train_settings import REAL_SCANS
 
 LAYERS, FOLDER = "layers", "folder"
@@ -126,11 +126,7 @@ class TrainPanel(Container[Widget]):  # type: ignore[misc]
             text="Save weights…",
             tooltip="Write the best weights so far; the Denoise widget lists them at once.",
         )
-        self.copy_command = PushButton(
-            name="copy_command",
-            text="Copy as command",
-            tooltip="Copy the shell command that does the same.",
-        )
+        self.copy_command = command_button()
         self.data = group("data", [self.source, self.layers, self.folder])
         self.settings = group(
             "settings", [self.weights, self.noise, self.sigma, self.steps, self.device]
