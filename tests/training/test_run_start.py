@@ -46,9 +46,12 @@ def test_weights_of_another_architecture(pictures: Path, tiny: Recipe, tmp_path:
     ):
         with pytest.raises(WeightsError, match="another architecture"):
             train(pictures / "grey", recipe, run=tmp_path / "run", device="cpu")
-    with pytest.raises(WeightsError, match="Unknown architecture 'unet'"):
+    with pytest.raises(WeightsError, match="Unknown architecture 'resnet'"):
         train(
-            pictures / "grey", replace(tiny, architecture="unet"), run=tmp_path / "r", device="cpu"
+            pictures / "grey",
+            replace(tiny, architecture="resnet"),
+            run=tmp_path / "r",
+            device="cpu",
         )
 
 

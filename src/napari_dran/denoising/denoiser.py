@@ -260,7 +260,7 @@ class Denoiser:
         from ..weights import read_card
 
         if weights not in self._cards:
-            self._cards[weights] = read_card(weights)
+            self._cards[weights] = require_task(read_card(weights), "denoise")
         return self._cards[weights]
 
 

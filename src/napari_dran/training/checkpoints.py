@@ -13,11 +13,20 @@ from torch import Tensor, nn
 
 from ..denoising.suggestion import COLOUR, GREY
 from ..errors import WeightsError
-from ..weights import Card, build_network, load_weights, read_pickled, save_weights
+from ..weights import (
+    ARCHITECTURES,
+    Card,
+    build_network,
+    load_weights,
+    read_pickled,
+    require_task,
+    save_weights,
+)
 from .recipe import SCRATCH, Noise, Recipe, sigma_range
 
 SUFFIXES = (".ckpt", ".pt")
 AVERAGED = "averaged."
+DENOISER = ARCHITECTURES["dran"]
 
 SCALES = 2
 """What DRAN is run at; the baselines are run as they were published."""
@@ -120,18 +129,13 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
     **changes
         Other fields of :class:`~napari_dran.weights.Card` to set.
     """
-    channels = int(checkpoint.arguments["channels"])
-    kind = "grey" if channels == 1 else "colour"
     facts = dict(checkpoint.facts)
     data, licence = facts.pop("data", {}), facts.pop("licence", "not stated")
-    sigmas, models = _noise_of(checkpoint.recipe)
     recipe = dict(checkpoint.recipe)
     if "weights" in recipe:  # weights are passed on; where they lay is nobody's business
         recipe["weights"] = Path(recipe["weights"]).name
     values: dict[str, Any] = {
-        "sigma_range": sigmas,
-        "scales": SCALES if checkpoint.architecture == "dran" else 1,
-        "description": f"Blind denoiser for {kind} images, trained on noise: {', '.join(models)}.",
+        **(_analysis_card(recipe) if "task" in recipe else _denoiser_card(checkpoint)),
         "steps": checkpoint.step,
         "data": data,
         "licence": licence,
@@ -148,9 +152,32 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
         name=name,
         architecture=checkpoint.architecture,
         arguments=dict(checkpoint.arguments),
-        channels=channels,
+        channels=int(checkpoint.arguments["channels"]),
         **(values | changes),
     )
+
+
+def _denoiser_card(checkpoint: Checkpoint) -> dict[str, Any]:
+    sigmas, models = _noise_of(checkpoint.recipe)
+    kind = "grey" if checkpoint.arguments["channels"] == 1 else "colour"
+    return {
+        "sigma_range": sigmas,
+        "scales": SCALES if checkpoint.architecture == "dran" else 1,
+        "description": f"Blind denoiser for {kind} images, trained on noise: {', '.join(models)}.",
+    }
+
+
+def _analysis_card(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    task, finds = recipe["task"], recipe["finds"]
+    return {
+        "task": task,
+        "classes": (finds, f"border of {finds}") if recipe["border"] else (finds,),
+        **{key: recipe[key] for key in ("border", "copied", "side")},
+        "inputs": tuple(recipe["inputs"]),
+        "sigma_range": tuple(recipe["noise"]),
+        "description": f"{'U-Net that segments' if task == 'segment' else 'Mask R-CNN that finds'} "
+        f"{finds}.",
+    }
 
 
 def export_weights(
@@ -228,6 +255,11 @@ def start_network(
         The weights are of another architecture than the recipe's.
     """
     torch.manual_seed(recipe.seed)
+    if ARCHITECTURES.get(recipe.architecture, DENOISER).task != DENOISER.task:
+        raise WeightsError(
+            f"The architecture {recipe.architecture!r} does not denoise. A recipe of a network "
+            "that segments or detects has the key 'task'."
+        )
     if recipe.weights == SCRATCH:
         arguments = {**recipe.network, "channels": channels}
         if recipe.architecture == "dran":
@@ -269,6 +301,7 @@ def _read_start(
             facts["licence"] = start.facts["licence"]
         return start.architecture, start.arguments, start.weights, facts
     network, card = load_weights(name)
+    require_task(card, DENOISER.task)
     facts = {
         "started from": f"{card.name} at step {card.steps}, sha256 {card.sha256[:12]}",
         "licence": f"That of {card.name}, which training started from: {card.licence}",

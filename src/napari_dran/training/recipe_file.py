@@ -6,10 +6,13 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import FileReadError, InputError
+from .analysis_recipe import AnalysisRecipe
 from .recipe import Noise, Recipe, missing_package
+
+AnyRecipe = TypeVar("AnyRecipe", Recipe, AnalysisRecipe)
 
 
 def read_recipe(path: str | Path) -> dict[str, Any]:
@@ -63,6 +66,15 @@ def make_recipe(values: Mapping[str, Any]) -> Recipe:
     MissingPackageError
         The packages for training are not installed.
     """
+    return _checked(values, Recipe)
+
+
+def make_analysis_recipe(values: Mapping[str, Any]) -> AnalysisRecipe:
+    """Make a recipe of a network that segments or detects, see :func:`make_recipe`."""
+    return _checked(values, AnalysisRecipe)
+
+
+def _checked(values: Mapping[str, Any], kind: type[AnyRecipe]) -> AnyRecipe:
     try:
         from pydantic import TypeAdapter, ValidationError
     except ImportError as error:
@@ -70,17 +82,17 @@ def make_recipe(values: Mapping[str, Any]) -> Recipe:
     if values.get("precision") == 32:  # YAML takes it for a number
         values = {**values, "precision": "32"}
     try:
-        recipe: Recipe = TypeAdapter(Recipe).validate_python(dict(values))
+        recipe: AnyRecipe = TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
-        raise InputError(_explain(error.errors()[0])) from error
+        raise InputError(_explain(error.errors()[0], kind)) from error
     return recipe
 
 
-def _explain(error: Mapping[str, Any]) -> str:
+def _explain(error: Mapping[str, Any], kind: type[Recipe | AnalysisRecipe]) -> str:
     """Turn pydantic's first complaint into a sentence."""
     place = [str(part) for part in error["loc"]]
     if error["type"] == "unexpected_keyword_argument":
-        known = [f.name for f in fields(Noise if place[0] == "noise" else Recipe)]
+        known = [f.name for f in fields(Noise if len(place) > 1 else kind)]
         close = difflib.get_close_matches(place[-1], known, 1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(known)}."
         return f"The recipe has an unknown key {'.'.join(place)!r}. {hint}"

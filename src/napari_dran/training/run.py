@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..denoising.devices import choose_device
-from ..errors import FileWriteError, InputError, TrainingError
+from ..errors import InputError, TrainingError
 from .checkpoints import Checkpoint, read_checkpoint, start_network
 from .inputs import Data, sources_of, training_and_validation
 from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
@@ -21,15 +17,20 @@ from .validation import Report, validation_pairs
 
 try:
     from lightning.pytorch import Trainer
-    from lightning.pytorch.loggers import TensorBoardLogger
-    from lightning.pytorch.strategies import DDPStrategy
 except ImportError as error:
     raise missing_package("lightning") from error
 
 from .denoising import DenoisingModule, NoisyCropsData
+from .machine import (
+    PRECISIONS,
+    chosen_precision,
+    device_name,
+    hardware,
+    make_folder,
+    quiet,
+    tensorboard_logger,
+)
 from .supervision import BEST, CHECKPOINT, AtomicCheckpoints, Supervision
-
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 # What may change when a run goes on; anything else would make it another run.
 _MAY_CHANGE = ("steps", "minutes", "validate_every", "validation_images", "validation_side",
@@ -145,7 +146,7 @@ def train(
     facts = {
         **start,
         "images": len(images),
-        "device": _device_name(chosen),
+        "device": device_name(chosen),
         "processes": processes,
         "data": sources_of(data),
     }
@@ -163,10 +164,10 @@ def train(
         pairs, None if fast_dev_run else folder, stop, progress, report, losses
     )
     if not fast_dev_run:
-        _make_folder(folder)
-    with _quiet():
+        make_folder(folder)
+    with quiet():
         trainer = Trainer(
-            **_hardware(chosen, processes),
+            **hardware(chosen, processes),
             precision=PRECISIONS[recipe.precision],  # type: ignore[arg-type]
             max_steps=recipe.steps,
             max_epochs=-1,
@@ -174,7 +175,7 @@ def train(
             fast_dev_run=2 if fast_dev_run else False,
             callbacks=[supervision],
             plugins=[AtomicCheckpoints()],
-            logger=_tensorboard(folder) if tensorboard and not fast_dev_run else False,
+            logger=tensorboard_logger(folder) if tensorboard and not fast_dev_run else False,
             default_root_dir=folder,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -190,40 +191,15 @@ def train(
     )
 
 
-def _hardware(device: torch.device, processes: int) -> dict[str, Any]:
-    """Say in Lightning's words where to train."""
-    several = DDPStrategy(process_group_backend="gloo" if device.type == "cpu" else None)
-    one_gpu = device.type == "cuda" and processes == 1
-    return {
-        "accelerator": device.type,
-        "devices": [device.index or 0] if one_gpu else processes,
-        "strategy": several if processes > 1 else "auto",
-        "benchmark": device.type == "cuda",
-    }
-
-
 def _resolved(recipe: Recipe, channels: int, device: torch.device) -> Recipe:
     """Fill in what the recipe leaves to the data and the device."""
     rate = RATE_FROM_SCRATCH if recipe.weights == SCRATCH else RATE_FROM_WEIGHTS
-    precision = recipe.precision
-    if precision == "auto":
-        precision = "bf16" if _fast_bfloat16(device) else "32"
-    if precision == "fp16" and device.type != "cuda":
-        raise InputError(f"Precision 'fp16' needs a CUDA device, this is {device}. Use 'bf16'.")
     return replace(
         recipe,
         channels=1 if channels == 1 else 3,
         learning_rate=recipe.learning_rate or rate,
-        precision=precision,
+        precision=chosen_precision(recipe.precision, device),  # type: ignore[arg-type]
     )
-
-
-def _fast_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Without instructions for it, bfloat16 is slower than float32.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and supported is not None and bool(supported())
 
 
 def _begun(
@@ -252,40 +228,3 @@ def _begun(
 
 def _is_finished(before: Checkpoint, recipe: Recipe) -> bool:
     return before.step >= recipe.steps or 0 < 60 * recipe.minutes <= before.elapsed
-
-
-def _make_folder(run: Path) -> None:
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileWriteError(
-            f"Could not make the run's folder {run}: {error.strerror}. Choose another place."
-        ) from error
-
-
-def _tensorboard(folder: Path) -> TensorBoardLogger:
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise missing_package("tensorboard") from error
-    return TensorBoardLogger(folder, name="", version="tensorboard")
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what Lightning tells its own users, and torch about Lightning."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"lightning\b")
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)

@@ -6,13 +6,13 @@ that one with ``weights_only=True``.
 
 from __future__ import annotations
 
-from .card import Card
+from .card import Card, require_task
 from .foreign import import_checkpoint, read_pickled
+from .networks import ARCHITECTURES, build_network
 from .own import own_weights_folder, user_folder
 from .store import (
     CARD_KEY,
     SUFFIX,
-    build_network,
     list_weights,
     load_weights,
     read_card,
@@ -21,6 +21,7 @@ from .store import (
 )
 
 __all__ = [
+    "ARCHITECTURES",
     "CARD_KEY",
     "SUFFIX",
     "Card",
@@ -31,6 +32,7 @@ __all__ = [
     "own_weights_folder",
     "read_card",
     "read_pickled",
+    "require_task",
     "save_weights",
     "user_folder",
     "weights_file",

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import FileWriteError, OutputExistsError, WeightsError
 from .card import Card
+from .networks import build_network
 from .own import own_weights_folder
 
 if TYPE_CHECKING:
@@ -25,9 +26,16 @@ SHIPPED = Path(__file__).parent
 """The folder of the weights that come with the package."""
 
 
-def list_weights() -> list[Card]:
+def list_weights(task: str | None = "denoise") -> list[Card]:
     """Return the cards of the weights that have names: the shipped ones, then the user's own.
 
+    Parameters
+    ----------
+    task : {"denoise", "segment", "detect"} or None
+        What they are for; None for all.
+
+    Notes
+    -----
     The user's own lie in :func:`~napari_dran.weights.own_weights_folder`; their names are
     those of the files. A file there that holds no weights is passed over.
     """
@@ -38,7 +46,7 @@ def list_weights() -> list[Card]:
         except WeightsError:
             if path.parent == SHIPPED:
                 raise
-    return cards
+    return [card for card in cards if task in (None, card.task)]
 
 
 def read_card(weights: str | Path) -> Card:
@@ -120,35 +128,6 @@ def load_weights(weights: str | Path) -> tuple[nn.Module, Card]:
             f"{error}"
         ) from error
     return network.eval(), card
-
-
-def build_network(architecture: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """Build an untrained network by the name a card gives it.
-
-    Raises
-    ------
-    WeightsError
-        Unknown architecture, or arguments it does not have.
-    """
-    from ..network.baselines import DnCNN, ResidualMID
-    from ..network.dran import DRAN
-
-    classes: dict[str, type[nn.Module]] = {
-        "dran": DRAN,
-        "dncnn": DnCNN,
-        "residual-mid": ResidualMID,
-    }
-    if architecture not in classes:
-        raise WeightsError(
-            f"Unknown architecture {architecture!r}. Expected one of {', '.join(classes)}."
-        )
-    try:
-        return classes[architecture](**arguments)
-    except TypeError as error:
-        raise WeightsError(
-            f"Arguments that {architecture} does not have: {error}. The file may come from a later "
-            "version of napari-dran."
-        ) from error
 
 
 def weights_file(weights: str | Path) -> Path:

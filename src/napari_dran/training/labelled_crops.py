@@ -1,0 +1,122 @@
+"""Random pieces of labelled images, distorted on the device that trains."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..noise import GREY_LEVELS
+from .analysis_recipe import AnalysisRecipe
+from .labelled import LabelledImage
+
+GRID = 5
+"""Points a side that smooth distortions are drawn at."""
+
+TRIES = 4
+"""Places tried for a piece with an object in it."""
+
+
+class LabelledCrops:
+    """Makes batches of pieces.
+
+    Parameters
+    ----------
+    images : list of LabelledImage
+        What they are cut from; kept on the device as bytes.
+    recipe : AnalysisRecipe
+        Says how large, and how they are distorted.
+    device : torch.device
+        Where batches are made.
+    """
+
+    def __init__(
+        self, images: list[LabelledImage], recipe: AnalysisRecipe, device: torch.device
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        self.pixels = [torch.from_numpy(i.pixels).to(device) for i in images]
+        self.labels = [torch.from_numpy(i.labels).to(device) for i in images]
+
+    def batch(self, size: int, step: int, rank: int = 0) -> tuple[Tensor, Tensor]:
+        """Make the batch of a step; the same step gives the same batch.
+
+        Returns
+        -------
+        images : Tensor
+            float32 (size, 3, crop, crop), about [0, 1].
+        labels : Tensor
+            int64 (size, crop, crop): 0 and the objects' numbers.
+        """
+        seed = np.random.SeedSequence((self.recipe.seed, step, rank)).generate_state(2)
+        rng = np.random.default_rng(int(seed[0]))
+        torch.manual_seed(int(seed[1]))
+        images, labels = zip(*(self._piece(rng) for _ in range(size)), strict=True)
+        return distort(torch.stack(images), torch.stack(labels), self.recipe)
+
+    def _piece(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Cut (3, crop, crop) and its labels, padded where the image is smaller."""
+        index = int(rng.integers(len(self.pixels)))
+        pixels, labels = self.pixels[index], self.labels[index]
+        crop = self.recipe.crop
+        height, width = labels.shape
+        for _ in range(TRIES):
+            top = int(rng.integers(max(1, height - crop + 1)))
+            left = int(rng.integers(max(1, width - crop + 1)))
+            its_labels = labels[top : top + crop, left : left + crop]
+            if bool(its_labels.any()):
+                break
+        piece = pixels[top : top + crop, left : left + crop].permute(2, 0, 1).float() / GREY_LEVELS
+        down, right = crop - piece.shape[1], crop - piece.shape[2]
+        piece = F.pad(piece, (0, right, 0, down), mode="replicate")
+        return piece, F.pad(its_labels, (0, right, 0, down)).long()
+
+
+def distort(images: Tensor, labels: Tensor, recipe: AnalysisRecipe) -> tuple[Tensor, Tensor]:
+    """Turn, flip, zoom, bend, and change contrast and brightness, each image otherwise.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W) in [0, 1].
+    labels : Tensor
+        (N, H, W), whole numbers.
+    recipe : AnalysisRecipe
+        Says how much.
+    """
+    count, device = len(images), images.device
+
+    def spread(*shape: int) -> Tensor:
+        return torch.rand(count, *shape, device=device) * 2 - 1
+
+    angle = spread() * math.radians(recipe.rotation)
+    zoom = torch.exp(spread() * math.log(recipe.zoom))
+    flip = torch.where(spread() < 0, -1.0, 1.0)
+    cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    shift = spread(2) * (recipe.zoom - 1) / 2
+    rows = [cosine * flip, -sine, shift[:, 0], sine * flip, cosine, shift[:, 1]]
+    grid = F.affine_grid(
+        torch.stack(rows, 1).view(count, 2, 3), list(images.shape), align_corners=False
+    )
+    if recipe.elastic:
+        bends = torch.randn(count, 2, GRID, GRID, device=device) * recipe.elastic
+        smooth = F.interpolate(bends, grid.shape[1:3], mode="bicubic", align_corners=False)
+        grid = grid + smooth.permute(0, 2, 3, 1)
+    images = F.grid_sample(images, grid, align_corners=False)
+    moved = F.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)
+    images = images.clamp(0, 1) ** torch.exp(spread(3, 1, 1) * recipe.contrast)
+    images = (
+        images * (1 + spread(3, 1, 1) * recipe.contrast) + spread(3, 1, 1) * recipe.contrast / 6
+    )
+    single = torch.rand(count, 1, 1, 1, device=device) < recipe.single
+    copied = images[:, recipe.copied : recipe.copied + 1].expand_as(images)
+    images = torch.where(single, copied, images)
+    inverted = torch.rand(count, 1, 1, 1, device=device) < recipe.inverted
+    images = torch.where(inverted, 1 - images, images)
+    low, high = recipe.noise
+    if high:
+        sigma = low + (high - low) * torch.rand(count, 1, 1, 1, device=device)
+        images = images + torch.randn_like(images) * sigma / GREY_LEVELS
+    return images, moved[:, 0].round().long()
