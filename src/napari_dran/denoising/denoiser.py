@@ -257,7 +257,7 @@ class Denoiser:
         )
 
     def _read_card(self, weights: str | Path) -> Card:
-        from ..weights import read_card
+        from ..weights import read_card, require_task
 
         if weights not in self._cards:
             self._cards[weights] = require_task(read_card(weights), "denoise")
