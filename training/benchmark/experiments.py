@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "spots": "Contrast that small planted lesions keep.",
     "figures": "Figures 5 to 7: images of each category at sigma 50.",
     "real-volumes": "Figure 8: real noisy volumes.",
+    "analysis-images": "Denoised images for the three that follow, kept in runs/denoised.",
 }
 """Name -> what its command's help says. The module has the name with underscores."""
 

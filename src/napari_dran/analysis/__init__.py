@@ -1,0 +1,24 @@
+"""What is done with the clean image: segmentation (U-Net) and detection (Mask R-CNN).
+
+Needs the extra ``analysis``.
+"""
+
+from __future__ import annotations
+
+from .detection import Detection, Detections, Detector, detect
+from .measurements import Measurement, columns, measure, write_csv
+from .segmentation import Segmentation, Segmenter, segment
+
+__all__ = [
+    "Detection",
+    "Detections",
+    "Detector",
+    "Measurement",
+    "Segmentation",
+    "Segmenter",
+    "columns",
+    "detect",
+    "measure",
+    "segment",
+    "write_csv",
+]

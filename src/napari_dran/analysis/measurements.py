@@ -1,0 +1,207 @@
+"""Measurements of objects: how large they are, where, and how bright."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from skimage.measure import regionprops
+
+from ..files.atomic import writing
+from ..slices import COLOUR_SAMPLES
+from ..volume import Volume
+
+CUBIC_MM_PER_ML = 1000.0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One object, measured in the unit of its image.
+
+    Parameters
+    ----------
+    label : int
+        Its number.
+    name : str
+        What it is.
+    time : int or None
+        Time point, if there are several.
+    area : float
+        Of its largest cross-section with a slice, in unit^2.
+    volume : float or None
+        In unit^3; None for a single slice.
+    diameter : float
+        Of the circle of the same area or, in a stack, the ball of the same volume.
+    mean_intensity : float or None
+        Of the image inside, channels averaged; None without an image.
+    score : float or None
+        How sure it is, from 0 to 1.
+    centre : tuple of float
+        Its centre of mass, in pixels along each axis of the labels.
+    """
+
+    label: int
+    name: str
+    time: int | None
+    area: float
+    volume: float | None
+    diameter: float
+    mean_intensity: float | None
+    score: float | None
+    centre: tuple[float, ...]
+
+
+def measure(
+    labels: Volume,
+    image: Volume | None = None,
+    scores: Mapping[int, float] | None = None,
+    names: str | Mapping[int, str] = "object",
+    axis: str = "z",
+) -> list[Measurement]:
+    """Measure every object of a label image.
+
+    Parameters
+    ----------
+    labels : Volume
+        Integers, axes "[t][z]yx"; 0 is background.
+    image : Volume, optional
+        What the mean intensity is taken from.
+    scores : mapping, optional
+        Label -> score.
+    names : str or mapping
+        What the objects are, or that by label.
+    axis : {"z", "y", "x"}
+        The axis that slices were cut across.
+
+    Returns
+    -------
+    list of Measurement
+        By time and label.
+    """
+    grey = None if image is None else _grey(image)
+    times = range(labels.shape[0]) if "t" in labels.axes else [None]
+    found = []
+    for time in times:
+        part = np.asarray(labels.data if time is None else labels.data[time])
+        values = grey if grey is None or time is None else grey[time]
+        for region in regionprops(part, intensity_image=values, spacing=labels.spacing):
+            label = int(region.label)
+            centre = tuple(
+                float(c) / s for c, s in zip(region.centroid, labels.spacing, strict=True)
+            )
+            area, volume = _size(region, labels, axis)
+            found.append(
+                Measurement(
+                    label=label,
+                    name=names if isinstance(names, str) else names.get(label, "object"),
+                    time=time,
+                    area=area,
+                    volume=volume,
+                    diameter=float(region.equivalent_diameter_area),
+                    mean_intensity=None if values is None else float(region.intensity_mean),
+                    score=None if scores is None else scores.get(label),
+                    centre=centre if time is None else (float(time), *centre),
+                )
+            )
+    return found
+
+
+def columns(measurements: Sequence[Measurement], unit: str) -> dict[str, list[object]]:
+    """Lay measurements out as a table.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        The rows.
+    unit : str
+        The image's: "mm", "um" or "pixel". Volumes in mm are given in mL.
+
+    Returns
+    -------
+    dict
+        Title with unit -> one entry a row; columns that hold nothing are left out.
+    """
+    symbol = {"um": "µm", "pixel": "px"}.get(unit, unit)
+    per = CUBIC_MM_PER_ML if unit == "mm" else 1.0
+    cubic = "mL" if unit == "mm" else f"{symbol}³"
+    volumes = [None if m.volume is None else m.volume / per for m in measurements]
+    table: dict[str, list[object]] = {
+        "label": [m.label for m in measurements],
+        "name": [m.name for m in measurements],
+        "time": [m.time for m in measurements],
+        f"area ({symbol}²)": [m.area for m in measurements],
+        f"volume ({cubic})": list(volumes),
+        f"equivalent diameter ({symbol})": [m.diameter for m in measurements],
+        "mean intensity": [m.mean_intensity for m in measurements],
+        "score": [m.score for m in measurements],
+    }
+    dimensions = len(measurements[0].centre) if measurements else 0
+    for number, letter in enumerate("tzyx"[4 - dimensions :]):
+        if letter != "t":
+            table[f"centre {letter} (px)"] = [m.centre[number] for m in measurements]
+    return {title: column for title, column in table.items() if any(v is not None for v in column)}
+
+
+def write_csv(
+    measurements: Sequence[Measurement], path: str | Path, unit: str, *, overwrite: bool = False
+) -> Path:
+    """Write measurements as a table; without any, a file with the titles alone.
+
+    Parameters
+    ----------
+    measurements : sequence of Measurement
+        The rows.
+    path : str or Path
+        The file.
+    unit : str
+        See :func:`columns`.
+    overwrite : bool
+        Replace what is there.
+
+    Raises
+    ------
+    FileWriteError
+        The file cannot be written, or is there already.
+    """
+    table = columns(measurements, unit) or {"label": []}
+    target = Path(path).expanduser()
+    rows: Iterable[tuple[object, ...]] = zip(*table.values(), strict=True)
+    with (
+        writing(target, overwrite=overwrite) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table)
+        writer.writerows([_rounded(value) for value in row] for row in rows)
+    return target
+
+
+def _rounded(value: object) -> object:
+    """Write six digits, which is more than any of this is known to."""
+    return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else value
+
+
+def _grey(image: Volume) -> np.ndarray:
+    """Average the channels of an image; its axes become "[t][z]yx"."""
+    data = np.asarray(image.data)
+    if image.rgb:
+        averaged: np.ndarray = data[..., :COLOUR_SAMPLES].mean(-1)
+        return averaged
+    return data.mean(0) if "c" in image.axes else data
+
+
+def _size(region: object, labels: Volume, axis: str) -> tuple[float, float | None]:
+    """Return the largest cross-section, and the volume of a stack."""
+    size = float(region.area)  # type: ignore[attr-defined]
+    if "z" not in labels.axes:
+        return size, None
+    number = labels.spatial_axes.index(axis)
+    inside = region.image  # type: ignore[attr-defined]
+    others = tuple(n for n in range(inside.ndim) if n != number)
+    return float(inside.sum(others).max()) * size / float(inside.sum()) / labels.spacing[
+        number
+    ], size
