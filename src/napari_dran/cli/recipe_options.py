@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +45,26 @@ def set_noise(values: dict[str, Any], models: list[str] | None, sigma: str | Non
             raise InputError(f"Expected --sigma LOW:HIGH, got {sigma!r}, e.g. 0:50.") from None
         noises = values.get("noise", [{}])
         values["noise"] = [{**entry, "sigma": (low, high)} for entry in noises]
+
+
+def refuse_with_task(task: object, options: Mapping[str, object]) -> None:
+    """Raise InputError if options were given that only a denoiser has.
+
+    Parameters
+    ----------
+    task : object
+        The recipe's.
+    options : mapping
+        Their values by name; None for those not given.
+    """
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        hint = (
+            " Noise on labelled images is a range of sigma: --set 'noise=[0, 25]'."
+            if {"--noise", "--sigma"} & set(given)
+            else ""
+        )
+        raise InputError(
+            f"Only the training of a denoiser has {', '.join(given)}, and the recipe's task is "
+            f"{task!r}. Leave {'it' if len(given) == 1 else 'them'} out.{hint}"
+        )

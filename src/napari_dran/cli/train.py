@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import InputError
+from ..training.analysis_recipe import AnalysisRecipe
 from ..training.recipe import NOISE_NAMES, Noise, Recipe
-from .console import default, progress_bar, show, tell
-from .recipe_options import recipe_file, set_noise, setting
-from .shell import INTERRUPTED
-
-if TYPE_CHECKING:
-    from ..training.run import Outcome
-    from ..training.validation import Report
+from .console import default, progress_bar, tell
+from .interrupt import first_ctrl_c
+from .recipe_options import recipe_file, refuse_with_task, set_noise, setting
+from .trained import check_output, export, finish, told_analysis, told_denoiser
 
 
 def _default(name: str) -> str:
-    return str(default(Recipe, name))
+    """Write a default, and that of networks that segment or detect if it is another."""
+    denoiser, analysis = default(Recipe, name), default(AnalysisRecipe, name)
+    return str(denoiser) if denoiser == analysis else f"{denoiser}; {analysis} with a task"
 
 
 def train(
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="[DATA]", help="Folder of clean images of any format and depth."),
+        typer.Argument(metavar="[DATA]", help="Folder of clean images, or of images with labels."),
     ] = None,
     data_option: Annotated[
         Path | None, typer.Option("--data", metavar="DATA", help="The same, as an option.")
@@ -46,7 +41,7 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Start: auto (shipped weights), a shipped name, a file, or scratch.",
+            help="Start: auto (shipped weights), imagenet, a shipped name, a file, or scratch.",
             show_default=_default("weights"),
         ),
     ] = None,
@@ -77,17 +72,18 @@ def train(
         str | None,
         typer.Option(
             help="Colour images for a grey network, and the reverse: ask, use, skip.",
-            show_default=_default("other_kind"),
+            show_default=str(default(Recipe, "other_kind")),
         ),
     ] = None,
     axis: Annotated[
         str | None,
-        typer.Option(help="Axis to cut volumes across.", show_default=_default("axis")),
+        typer.Option(help="Axis to cut volumes across.", show_default=str(default(Recipe, "axis"))),
     ] = None,
     window: Annotated[
         str | None,
         typer.Option(
-            help="Intensities that become 0 to 1, as for denoise.", show_default=_default("window")
+            help="Intensities that become 0 to 1, as for denoise.",
+            show_default=str(default(Recipe, "window")),
         ),
     ] = None,
     crop: Annotated[
@@ -116,9 +112,11 @@ def train(
     fast_dev_run: Annotated[
         bool, typer.Option("--fast-dev-run", help="Two steps to see that all works.")
     ] = False,
-    export: Annotated[
+    export_run: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Train nothing: write a checkpoint or run to OUT."),
+        typer.Option(
+            "--export", metavar="RUN", help="Train nothing: write a checkpoint or run to OUT."
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name on the card.", show_default="OUT's name")
@@ -130,140 +128,63 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Train a denoiser on clean images, to which noise is added.
+    """Train a denoiser on clean images, to which noise is added, or a network of another task.
 
-    By default the shipped weights are trained further. Ctrl-C validates, saves and
-    ends; the same command goes on from there, and so it does after a crash.
+    By default the shipped weights are trained further. With ``--set task=segment`` or
+    ``task=detect`` a U-Net or a Mask R-CNN is trained on images and their labels.
+    Ctrl-C validates, saves and ends; the same command goes on from there, and so it
+    does after a crash.
     """
-    if export is not None:
-        _check_output(output, overwrite)
-        _export(export, _needed(output), name, licence, overwrite=overwrite)
+    if export_run is not None:
+        export(export_run, check_output(output, overwrite), name, licence, overwrite=overwrite)
         return
     if not fast_dev_run:
-        _check_output(output, overwrite)
+        check_output(output, overwrite)
     if data is not None and data_option is not None:
         raise InputError(f"Two folders of images were given, {data} and {data_option}. Name one.")
     values, data, validation = recipe_file(config, data or data_option, validation)
-    given = {
-        "weights": weights, "steps": steps, "minutes": minutes, "channels": channels,
-        "other_kind": other_kind, "axis": axis, "window": window, "crop": crop, "batch": batch,
-    }  # fmt: skip
-    values |= {key: value for key, value in given.items() if value is not None}
-    values |= dict(setting(text) for text in settings or [])
-    set_noise(values, noise, sigma)
-    from ..training.recipe_file import make_recipe
+    shared = {"weights": weights, "steps": steps, "minutes": minutes, "crop": crop, "batch": batch}
+    denoiser = {"channels": channels, "other_kind": other_kind, "axis": axis, "window": window}
+    given = {key: value for key, value in {**shared, **denoiser}.items() if value is not None}
+    values = {**values, **given, **dict(setting(text) for text in settings or [])}
+    if "task" in values:
+        several, logger = processes if processes > 1 else None, tensorboard or None
+        refuse_with_task(
+            values["task"],
+            {
+                **denoiser,
+                "noise": noise,
+                "sigma": sigma,
+                "processes": several,
+                "tensorboard": logger,
+            },
+        )
+    else:
+        set_noise(values, noise, sigma)
+    from ..training.recipe_file import make_any_recipe
 
-    recipe = make_recipe(values)
+    recipe = make_any_recipe(values)
     if data is None:
         raise InputError("Name the folder of images to train on: napari-dran train DATA -o OUT.")
     # Of several processes, one speaks.
     quiet = quiet or os.environ.get("LOCAL_RANK", "0") != "0"
-    from ..training.run import train as train_on
+    folder = run or (Path("run") if output is None else output.with_name(f"{output.stem}-run"))
+    told = told_analysis if isinstance(recipe, AnalysisRecipe) else told_denoiser
+    with progress_bar("Training", "steps", quiet) as progress, first_ctrl_c() as stop:
+        options: dict[str, Any] = {
+            "run": folder, "validation": validation, "device": device, "stop": stop,
+            "fast_dev_run": fast_dev_run, "progress": progress,
+            "report": (lambda found: None) if quiet else told,
+            "notice": (lambda sentence: None) if quiet else tell,
+        }  # fmt: skip
+        if isinstance(recipe, AnalysisRecipe):
+            from ..training.analysis_run import train_analysis
 
-    folder = run or _run_folder(output)
-    with progress_bar("Training", "steps", quiet) as progress, _ctrl_c() as stop:
-        outcome = train_on(
-            data,
-            recipe,
-            run=folder,
-            validation=validation,
-            device=device,
-            processes=processes,
-            fast_dev_run=fast_dev_run,
-            tensorboard=tensorboard,
-            stop=stop,
-            progress=progress,
-            report=(lambda found: None) if quiet else _tell_report,
-            notice=(lambda sentence: None) if quiet else tell,
-        )
+            outcome = train_analysis(data, recipe, **options)
+        else:
+            from ..training.run import train as train_denoiser
+
+            options |= {"processes": processes, "tensorboard": tensorboard}
+            outcome = train_denoiser(data, recipe, **options)
     if outcome.leader:
-        _finish(outcome, folder, output, name, licence, overwrite=overwrite, quiet=quiet)
-
-
-def _finish(
-    outcome: Outcome,
-    folder: Path,
-    output: Path | None,
-    name: str | None,
-    licence: str | None,
-    *,
-    overwrite: bool,
-    quiet: bool,
-) -> None:
-    if outcome.stopped:
-        tell(
-            f"Stopped at step {outcome.step}. The same command goes on from there; the best "
-            f"weights so far are {outcome.weights}.",
-            "yellow",
-        )
-        raise typer.Exit(INTERRUPTED)
-    if outcome.weights is None:
-        show("Everything works: two steps and a validation. Nothing was written.")
-        return
-    from ..weights import load_weights, save_weights
-
-    target = _needed(output)
-    network, card = load_weights(outcome.weights)
-    card = replace(card, name=name or target.stem, licence=licence or card.licence)
-    save_weights(target, network, card, overwrite=overwrite)
-    if not quiet:
-        show(f"Wrote {target}: the best weights, of step {card.steps}. The log is in {folder}.")
-        show(f"Try them: napari-dran denoise IN -o OUT --weights {target}")
-
-
-def _export(
-    checkpoint: Path, output: Path, name: str | None, licence: str | None, *, overwrite: bool
-) -> None:
-    from ..training.checkpoints import export_weights
-
-    changes = {"licence": licence} if licence else {}
-    card = export_weights(checkpoint, output, name=name, overwrite=overwrite, **changes)
-    show(f"Wrote {output}: {card.architecture} for {card.kind} images, {card.steps} steps.")
-
-
-def _check_output(output: Path | None, overwrite: bool) -> None:
-    """Say before hours of work that the output cannot be written."""
-    from ..files.atomic import check_target
-    from ..weights import SUFFIX
-
-    target = _needed(output)
-    if target.suffix != SUFFIX:
-        raise InputError(f"Weights are written as {SUFFIX} files, got {target.name!r}.")
-    check_target(target, overwrite)
-
-
-def _needed(output: Path | None) -> Path:
-    if output is None:
-        raise InputError("Say where to write the weights: -o NAME.safetensors.")
-    return output
-
-
-def _run_folder(output: Path | None) -> Path:
-    return Path("run") if output is None else output.with_name(f"{output.stem}-run")
-
-
-def _tell_report(found: Report) -> None:
-    scores = ", ".join(f"{value:.2f} at {sigma:g}" for sigma, value in found.psnr.items())
-    best = ", best so far" if found.best else ""
-    tell(f"step {found.step}: loss {found.loss:.4f}, PSNR {scores} dB{best}")
-
-
-@contextmanager
-def _ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end the run in order, and a second one at once."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        tell("Stopping after this step. Ctrl-C again ends at once.", "yellow")
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
+        finish(outcome, folder, output, name, licence, overwrite=overwrite, quiet=quiet)

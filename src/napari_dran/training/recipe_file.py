@@ -74,6 +74,11 @@ def make_analysis_recipe(values: Mapping[str, Any]) -> AnalysisRecipe:
     return _checked(values, AnalysisRecipe)
 
 
+def make_any_recipe(values: Mapping[str, Any]) -> Recipe | AnalysisRecipe:
+    """Make the recipe that values are of: with the key ``task`` no denoiser's."""
+    return make_analysis_recipe(values) if "task" in values else make_recipe(values)
+
+
 def _checked(values: Mapping[str, Any], kind: type[AnyRecipe]) -> AnyRecipe:
     try:
         from pydantic import TypeAdapter, ValidationError
