@@ -13,6 +13,7 @@ from monai.networks.nets.flexible_unet import FLEXUNET_BACKBONE, FlexibleUNet
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..errors import InputError
 from .efficientnet import NAME, EfficientNetLite0
 
 FLEXUNET_BACKBONE.register_class(EfficientNetLite0)
@@ -31,12 +32,21 @@ class UNet(FlexibleUNet):  # type: ignore[misc]
     classes : int
         Outputs, the background among them.
     decoder : sequence of int
-        Channels of the decoder's levels, the coarsest first.
+        Channels of the decoder's five levels, the coarsest first.
+
+    Raises
+    ------
+    InputError
+        It has another number of levels.
     """
 
     def __init__(
         self, channels: int = 3, classes: int = 2, decoder: Sequence[int] = DECODER
     ) -> None:
+        if len(decoder) != len(DECODER):
+            raise InputError(
+                f"Expected channels of {len(DECODER)} levels of the decoder, got {decoder!r}."
+            )
         super().__init__(channels, classes, NAME, decoder_channels=tuple(decoder))
         self.channels = channels
         self.arguments: dict[str, Any] = {

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.losses import DiceCELoss
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,6 +27,10 @@ try:
     from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 except ImportError as error:
     raise missing_package("lightning") from error
+try:
+    from monai.losses import DiceCELoss
+except ImportError as error:
+    raise missing_package("monai", "analysis,train") from error
 
 SMALLEST_BOX = 2
 """Objects cut down to less than this many pixels a side are not shown to a detector."""
@@ -252,15 +255,30 @@ def validation_score(
             if real.any():
                 scores.append(2 * (found & real).sum() / (found.sum() + real.sum()))
         return {"Dice": float(np.mean(scores))}
-    from torchmetrics.detection import MeanAveragePrecision
-
-    precision = MeanAveragePrecision(backend="faster_coco_eval", iou_thresholds=[0.5])
-    precision.warn_on_many_detections = False
+    precision = average_precision()
     for image, pixels in zip(images, prepared, strict=True):
         result = {key: value.cpu() for key, value in network([pixels])[0].items()}
         target = targets_of(torch.from_numpy(image.labels))
         precision.update([_boxes(result)], [_boxes(target)])
     return {"AP50": float(precision.compute()["map_50"])}
+
+
+def average_precision() -> Any:
+    """Return what measures the average precision of boxes at an IoU of 0.5.
+
+    Raises
+    ------
+    MissingPackageError
+        What it counts with is not installed.
+    """
+    try:
+        from torchmetrics.detection import MeanAveragePrecision
+
+        precision = MeanAveragePrecision(backend="faster_coco_eval", iou_thresholds=[0.5])
+    except ImportError as error:
+        raise missing_package("faster-coco-eval") from error
+    precision.warn_on_many_detections = False
+    return precision
 
 
 def _boxes(found: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,8 @@ from ..noise import GREY_LEVELS
 from .recipe import LARGEST_SEED, SCRATCH
 
 IMAGENET = "imagenet"
-TASKS = ("segment", "detect")
+STRIDE = 32
+"""Pixels that the U-Net's coarsest features stand for."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,11 @@ class AnalysisRecipe:
             raise InputError("Expected the name of what is labelled, got none: set 'finds'.")
         if self.border and self.task != "segment":
             raise InputError(f"A border is learnt for task 'segment' only, got {self.task!r}.")
+        if self.task == "segment" and self.batch == 1 and self.crop <= STRIDE:
+            raise InputError(
+                f"A single crop of {self.crop} pixels leaves a U-Net one value a channel, of which "
+                f"there is no spread. Raise batch to 2 or more, or crop above {STRIDE}."
+            )
         if self.inputs and len(self.inputs) != 3:
             raise InputError(f"Expected names of 3 inputs, got {len(self.inputs)}.")
         low, high = self.noise

@@ -11,12 +11,12 @@ import numpy as np
 
 from ..denoising.devices import choose_device
 from ..errors import TrainingError
-from .analysis import AnalysisModule, LabelledCropsData, validation_score
+from .analysis import AnalysisModule, LabelledCropsData, average_precision, validation_score
 from .analysis_recipe import AnalysisRecipe
-from .analysis_start import split_labelled, start_analysis
+from .analysis_start import images_and_held, start_analysis
 from .checkpoints import Checkpoint, export_weights, read_checkpoint
 from .data import corpus_sources
-from .labelled import LabelledImage, read_labelled
+from .labelled import LabelledImage
 from .machine import PRECISIONS, chosen_precision, device_name, hardware, make_folder, quiet
 from .recipe import missing_package
 from .run import Outcome
@@ -127,11 +127,9 @@ def train_analysis(
         A checkpoint could not be written; the previous one is whole.
     """
     folder, chosen = Path(run).expanduser(), choose_device(device)
-    images = read_labelled(data, notice)
-    if validation is None:
-        images, held = split_labelled(images, recipe.validation_share)
-    else:
-        held = read_labelled(validation, notice)
+    images, held = images_and_held(data, validation, recipe, notice)
+    if recipe.task == "detect":
+        average_precision()  # what it needs is missed now, not at the first validation
     recipe = replace(
         recipe,
         precision=chosen_precision(recipe.precision, chosen),  # type: ignore[arg-type]
@@ -254,10 +252,11 @@ def _begun(folder: Path, recipe: AnalysisRecipe) -> Checkpoint | None:
     if not path.is_file():
         return None
     before, now = read_checkpoint(path), recipe.as_dict()
+    known = {"task": "denoise", **before.recipe}
     changed = [
-        f"{key} was {before.recipe.get(key)}, is {now[key]}"
+        f"{key} was {known[key]}, is {now[key]}"
         for key in now
-        if key not in _MAY_CHANGE and before.recipe.get(key) != now[key]
+        if key not in _MAY_CHANGE and known.get(key, now[key]) != now[key]
     ]
     if changed:
         raise TrainingError(

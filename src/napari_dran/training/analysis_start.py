@@ -16,7 +16,7 @@ from .analysis import ARCHITECTURE
 from .analysis_recipe import IMAGENET, AnalysisRecipe
 from .checkpoints import SUFFIXES, find_checkpoint, read_checkpoint
 from .data import TrainingImage, split
-from .labelled import LabelledImage
+from .labelled import LabelledImage, brought_to, read_labelled
 from .recipe import SCRATCH
 
 CHANNELS = 3
@@ -93,6 +93,34 @@ def encoder_of(network: nn.Module) -> EfficientNetLite0:
     raise WeightsError(f"{type(network).__name__} has no EfficientNet-Lite0 encoder.")
 
 
+def images_and_held(
+    data: str | Path,
+    validation: str | Path | None,
+    recipe: AnalysisRecipe,
+    notice: Callable[[str], object] = lambda sentence: None,
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """Read the images to train on and those to validate on, at the size of the recipe.
+
+    Raises
+    ------
+    InputError
+        There are none, none with an object, or none of another patient.
+    """
+    images = read_labelled(data, notice)
+    if validation is None:
+        images, held = split_labelled(images, recipe.validation_share)
+    else:
+        held = read_labelled(validation, notice)
+    for use, some in (("train", images), ("validate", held)):
+        if not any(image.labels.any() for image in some):
+            raise InputError(
+                f"None of the {len(some)} images to {use} on has an object: all their labels are "
+                "0. Add labelled images, or name a folder of such with --validation."
+            )
+    side = recipe.side
+    return [brought_to(image, side) for image in images], [brought_to(i, side) for i in held]
+
+
 def split_labelled(
     images: list[LabelledImage], share: float
 ) -> tuple[list[LabelledImage], list[LabelledImage]]:
@@ -101,7 +129,7 @@ def split_labelled(
     Raises
     ------
     InputError
-        All images are of one patient.
+        All images are of one patient, or none is to be kept.
     """
     empty = np.zeros((1, 1, 1), dtype=np.float32)
     named = [TrainingImage(str(i), "", empty, image.group) for i, image in enumerate(images)]
@@ -109,8 +137,8 @@ def split_labelled(
     chosen = {int(image.name) for image in held}
     if not chosen:
         raise InputError(
-            "All images are of one patient, so none can be kept to validate on. Name a folder "
-            "of other patients with --validation."
+            "No image can be kept to validate on: all are of one patient, or validation_share is "
+            "0. Name a folder of other patients with --validation."
         )
     return (
         [image for number, image in enumerate(images) if number not in chosen],
@@ -122,7 +150,10 @@ def _read(name: str) -> tuple[Mapping[str, Tensor], dict[str, str]]:
     path = Path(name)
     if path.suffix in SUFFIXES or path.is_dir():
         start = read_checkpoint(find_checkpoint(path))
-        return start.weights, {"started from": f"{path.name} at step {start.step}"}
+        facts = {"started from": f"{path.name} at step {start.step}"}
+        if "licence" in start.facts:
+            facts["licence"] = start.facts["licence"]
+        return start.weights, facts
     network, card = load_weights(name)
     return network.state_dict(), {
         "started from": f"{card.name} at step {card.steps}, sha256 {card.sha256[:12]}",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from skimage.measure import label as connected
+from skimage.segmentation import relabel_sequential
 
 from ..errors import DranError, InputError
 from ..files import is_readable, read_volume
@@ -21,6 +22,9 @@ COLUMNS = (("labels", True), ("mask", False))
 
 IMAGES, LABELS, MASKS = "images", "labels", "masks"
 """Folders, where there is no manifest."""
+
+COLOUR = np.array([2**32, 2**16, 1])
+"""Makes one number of red, green and blue; black is 0."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ def _pairs(root: Path) -> list[tuple[Path, Path, str, bool]]:
     """List image, labels, group, and whether the labels' values tell objects apart."""
     manifest = root / MANIFEST
     if manifest.is_file():
-        with manifest.open(newline="", encoding="utf-8") as file:
+        # Spreadsheets put a mark before the first column's name.
+        with manifest.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         for column, numbered in COLUMNS:
             if rows and {"image", column} <= set(rows[0]):
@@ -110,6 +115,7 @@ def _pairs(root: Path) -> list[tuple[Path, Path, str, bool]]:
                         numbered,
                     )
                     for row in rows
+                    if row["image"] and row[column]
                 ]
     for name, numbered in ((LABELS, True), (MASKS, False)):
         if (root / IMAGES).is_dir() and (root / name).is_dir():
@@ -123,15 +129,51 @@ def _read(image: Path, labels: Path, group: str, numbered: bool) -> LabelledImag
     pixels = as_bytes(volume)
     values = np.asarray(found.data)
     if found.rgb:
-        values = values[..., 0]
+        values = values[..., :3].astype(np.int64) @ COLOUR
     values = np.squeeze(values)
     if values.shape != pixels.shape[:2]:
         raise InputError(
             f"The labels have the shape {values.shape}, the image {pixels.shape[:2]}. Expected the "
             "same number of pixels."
         )
-    numbers = values.astype(np.int32) if numbered else connected(values > 0).astype(np.int32)
-    return LabelledImage(image.name, pixels, numbers, group, grey=not volume.rgb)
+    numbers = _numbers(values) if numbered else connected(values != 0)
+    return LabelledImage(image.name, pixels, numbers.astype(np.int32), group, grey=not volume.rgb)
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """Count objects from 1: networks compare their numbers as float32."""
+    if not (np.all(values >= 0) and np.array_equal(values, np.rint(values))):
+        raise InputError(
+            "Expected labels that are whole numbers of 0 or more, got values of "
+            f"{values.min():g} to {values.max():g}. Masks belong into a column 'mask' or a folder "
+            f"{MASKS!r}."
+        )
+    numbers: np.ndarray = relabel_sequential(values.astype(np.int64))[0]
+    return numbers
+
+
+def brought_to(image: LabelledImage, side: int) -> LabelledImage:
+    """Resize an image so that its longer side has ``side`` pixels, 0 for as it is.
+
+    The network will see images so: the same sides, the same filter.
+    """
+    height, width = image.labels.shape
+    if side in (0, max(height, width)):
+        return image
+    import torch
+    from torch.nn import functional as F
+
+    sides = [max(1, round(each * side / max(height, width))) for each in (height, width)]
+    pixels = torch.from_numpy(image.pixels).permute(2, 0, 1)[None].float()
+    smaller = side < max(height, width)
+    pixels = F.interpolate(pixels, sides, mode="bilinear", antialias=smaller)[0].permute(1, 2, 0)
+    labels = torch.from_numpy(image.labels)[None, None].double()
+    labels = F.interpolate(labels, sides, mode="nearest-exact")[0, 0]
+    return replace(
+        image,
+        pixels=np.rint(pixels.numpy()).astype(np.uint8),
+        labels=labels.numpy().astype(np.int32),
+    )
 
 
 def as_bytes(volume: Volume) -> np.ndarray:

@@ -265,9 +265,9 @@ def sigma_range(noises: Sequence[Noise]) -> tuple[float, float]:
     return min(n.sigma[0] for n in noises), max(n.sigma[1] for n in noises)
 
 
-def missing_package(name: str) -> MissingPackageError:
-    """Return the error for a package that only training needs."""
+def missing_package(name: str, extras: str = "train") -> MissingPackageError:
+    """Return the error for a package that only training needs, or training with other extras."""
     return MissingPackageError(
         f"Training needs the package {name}, which is not installed. "
-        "Install it with: pip install 'napari-dran[train]'."
+        f"Install it with: pip install 'napari-dran[{extras}]'."
     )
