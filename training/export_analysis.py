@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from export import CURVES, PACKAGE, PICTURES
-
 from napari_dran.training.checkpoints import export_weights, find_checkpoint, read_checkpoint
 from napari_dran.training.data import corpus_sources
 from napari_dran.training.validation import LOG

@@ -16,6 +16,10 @@ from .labelled import LabelledImage
 GRID = 5
 """Points a side that smooth distortions are drawn at."""
 
+OWN_RANGE = (0.001, 0.999)
+SMALLEST_RANGE = 0.05
+"""Images of less contrast are not stretched to all of [0, 1]: they hold noise only."""
+
 TRIES = 4
 """Places tried for a piece with an object in it."""
 
@@ -106,6 +110,9 @@ def distort(images: Tensor, labels: Tensor, recipe: AnalysisRecipe) -> tuple[Ten
         grid = grid + smooth.permute(0, 2, 3, 1)
     images = F.grid_sample(images, grid, align_corners=False)
     moved = F.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)
+    stretched = torch.rand(count, 1, 1, 1, device=device) < recipe.stretched
+    if bool(stretched.any()):
+        images = torch.where(stretched, _to_own_range(images), images)
     images = images.clamp(0, 1) ** torch.exp(spread(3, 1, 1) * recipe.contrast)
     images = (
         images * (1 + spread(3, 1, 1) * recipe.contrast) + spread(3, 1, 1) * recipe.contrast / 6
@@ -120,3 +127,10 @@ def distort(images: Tensor, labels: Tensor, recipe: AnalysisRecipe) -> tuple[Ten
         sigma = low + (high - low) * torch.rand(count, 1, 1, 1, device=device)
         images = images + torch.randn_like(images) * sigma / GREY_LEVELS
     return images, moved[:, 0].round().long()
+
+
+def _to_own_range(images: Tensor) -> Tensor:
+    """Bring all but the outermost values of each image to [0, 1]."""
+    flat = images.flatten(1)
+    low, high = (torch.quantile(flat, q, dim=1)[:, None, None, None] for q in OWN_RANGE)
+    return (images - low) / (high - low).clamp_min(SMALLEST_RANGE)
