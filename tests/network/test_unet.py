@@ -1,0 +1,47 @@
+"""The U-Net: any size in, logits of the same size out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_dran.errors import InputError
+from napari_dran.network.unet import UNet
+
+
+@pytest.fixture(scope="module")
+def network() -> UNet:
+    return UNet(decoder=(8, 8, 8, 8, 8)).eval()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (61, 83), (32, 40), (7, 9)])
+def test_logits_have_the_size_of_the_image(network: UNet, size: tuple[int, int]) -> None:
+    with torch.no_grad():
+        logits = network(torch.rand(2, 3, *size))
+    assert logits.shape == (2, 2, *size)
+    assert logits.isfinite().all()
+
+
+def test_channels_and_classes() -> None:
+    network = UNet(channels=1, classes=3, decoder=(8, 8, 8, 8, 8)).eval()
+    with torch.no_grad():
+        assert network(torch.rand(1, 1, 32, 32)).shape == (1, 3, 32, 32)
+
+
+def test_parameters_and_arguments() -> None:
+    network = UNet()
+    assert sum(p.numel() for p in network.parameters()) == 3_653_306
+    again = UNet(**network.arguments)
+    again.load_state_dict(network.state_dict())
+
+
+def test_padding_is_cut_off_again(network: UNet) -> None:
+    image = torch.rand(1, 3, 40, 50)
+    padded = torch.nn.functional.pad(image, (0, 14, 0, 24), mode="replicate")
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), network(padded)[..., :40, :50])
+
+
+def test_decoder_of_another_depth() -> None:
+    with pytest.raises(InputError, match="5 levels of the decoder"):
+        UNet(decoder=(8, 8))
