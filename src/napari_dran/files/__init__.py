@@ -24,6 +24,9 @@ READABLE_SUFFIXES: tuple[str, ...] = (
 WRITABLE_SUFFIXES: tuple[str, ...] = (*_NIFTI, *_ITK, *_MGH, *_TIFF, ".png")
 """Lower case; a name without a suffix is a folder for a DICOM series."""
 
+LABELS_SUFFIX = ".seg.dcm"
+"""Lower case; labels of a DICOM series are written as a DICOM segmentation."""
+
 
 def read_volume(path: str | Path, *, series: str | None = None) -> Volume:
     """Read an image file or a folder of DICOM files.
@@ -73,7 +76,8 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
         The volume.
     path : str or Path
         A name that ends in one of ``WRITABLE_SUFFIXES``; or a name without a
-        suffix, or the name of a folder: a DICOM series is written into it.
+        suffix, or the name of a folder: a DICOM series is written into it; or, for
+        labels of a DICOM series, a name that ends in .seg.dcm.
     overwrite : bool
         Replace what is there.
 
@@ -92,6 +96,10 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
         The format cannot hold this volume.
     """
     path = Path(path).expanduser()
+    if path.name.lower().endswith(LABELS_SUFFIX):
+        from .dicom_seg import write_dicom_seg
+
+        return write_dicom_seg(volume, path, overwrite=overwrite)
     suffix = _suffix(path, WRITABLE_SUFFIXES)
     if path.is_dir() or not path.suffix or (not suffix and _is_dicom_name(path, volume)):
         from .dicom_write import write_dicom_series
@@ -100,8 +108,8 @@ def write_volume(volume: Volume, path: str | Path, *, overwrite: bool = False) -
     if not suffix:
         raise FileWriteError(
             f"Cannot write {path.name}: {_found(path)} is not a format that can be written. "
-            f"Use {', '.join(WRITABLE_SUFFIXES)}, or a name without a suffix for a folder of "
-            "DICOM files."
+            f"Use {', '.join(WRITABLE_SUFFIXES)}, a name without a suffix for a folder of "
+            f"DICOM files, or {LABELS_SUFFIX} for labels of a DICOM series."
         )
     from .atomic import writing
 

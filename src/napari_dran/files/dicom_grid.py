@@ -64,7 +64,7 @@ def arrange(frames: Sequence[Frame], cine: bool = False) -> Grid:
     planes = [frame.plane for frame in frames if frame.plane is not None]
     spacing = frames[0].spacing
     if len(planes) == len(frames) and spacing is not None:
-        directions = _count_directions(frames)
+        directions = count_directions(frames)
         if directions == 1:
             return _in_space(frames, planes, spacing)
         messages.append(
@@ -95,7 +95,8 @@ def _check_sizes(frames: Sequence[Frame]) -> None:
         )
 
 
-def _count_directions(frames: Sequence[Frame]) -> int:
+def count_directions(frames: Sequence[Frame]) -> int:
+    """Count the directions and resolutions of those frames that say where they lie."""
     seen: list[np.ndarray] = []
     for frame in frames:
         if frame.plane is None or frame.spacing is None:

@@ -17,12 +17,11 @@ from .dicom import DicomHeader
 from .dicom_derived import describe, mark_derived
 from .dicom_elements import decimal, remove, set_plane
 from .dicom_pixels import Scale
+from .dicom_planes import planes_of
 from .dicom_series import quiet
 from .dicom_single_frame import SECONDARY_CAPTURE, single_frame
 from .dicom_slices import Slice, as_16_bit, as_rgb, save
 from .orientation import same_place, to_file_order, with_z
-
-_MILLIMETRES = {"mm": 1.0, "um": 1e-3}
 
 
 def write_dicom_series(volume: Volume, folder: str | Path, overwrite: bool = False) -> Path:
@@ -128,28 +127,16 @@ def _last(volume: Volume) -> Any:
 def _new_slices(volume: Volume, data: np.ndarray, template: Any) -> list[Slice]:
     """Slices with the geometry of the volume's affine, z by z, in the tags of one dataset."""
     times, count = data.shape[:2]
-    unit = _MILLIMETRES.get(volume.unit)
-    affine = np.array(volume.affine)
-    spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    if unit is not None:
-        cosine = affine[:3, 1] @ affine[:3, 2] / (spacing[1] * spacing[2])
-        if not np.isfinite(cosine) or abs(cosine) > 1e-3:
-            raise InputError(
-                "DICOM slices are rectangles, and this volume's rows and columns are not at a "
-                f"right angle (cosine {cosine:.3g}). Write NIfTI, or resample it first."
-            )
+    planes = planes_of(volume)
     slices = []
     for index, values in enumerate(data.reshape(-1, *data.shape[2:])):
         dataset = copy.deepcopy(template)
-        if unit is not None:
-            position = (affine @ [index % count, 0, 0, 1])[2::-1] * unit
-            set_plane(
-                dataset, position, affine[2::-1, 2] / spacing[2], affine[2::-1, 1] / spacing[1]
-            )
-            dataset.PixelSpacing = [decimal(value * unit) for value in spacing[1:]]
-            dataset.SliceThickness = decimal(spacing[0] * unit)
-            normal = np.cross(affine[:3, 1], affine[:3, 2]) / (spacing[1] * spacing[2])
-            dataset.SpacingBetweenSlices = decimal(abs(affine[:3, 0] @ normal) * unit)
+        if planes is not None:
+            plane = planes.planes[index % count]
+            set_plane(dataset, plane.position, plane.along_row, plane.along_column)
+            dataset.PixelSpacing = [decimal(value) for value in planes.spacing]
+            dataset.SliceThickness = decimal(planes.thickness)
+            dataset.SpacingBetweenSlices = decimal(planes.step)
         slices.append(Slice(dataset, values, Scale()))
     _number(slices, volume, times, count)
     return as_rgb(slices) if volume.rgb else as_16_bit(slices, data)
