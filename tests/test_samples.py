@@ -21,6 +21,8 @@ FOLDER = resources.files("napari_dran") / "sample_data"
         ("flair", (48, 160, 124), "zyx", "uint8"),
         ("epi", (2, 24, 96, 128), "tzyx", "int16"),
         ("micrograph", (256, 320, 3), "yxs", "uint8"),
+        ("nuclei-noisy", (256, 256), "yx", "float32"),
+        ("nuclei", (256, 256), "yx", "uint8"),
     ],
 )
 def test_shape_axes_and_type(name: str, shape: tuple[int, ...], axes: str, dtype: str) -> None:
@@ -31,7 +33,9 @@ def test_shape_axes_and_type(name: str, shape: tuple[int, ...], axes: str, dtype
 
 
 def test_every_sample_is_tested_above() -> None:
-    assert list(SAMPLES) == ["t1-noisy", "t1", "flair", "epi", "micrograph"]
+    assert list(SAMPLES) == [
+        "t1-noisy", "t1", "flair", "epi", "micrograph", "nuclei-noisy", "nuclei",
+    ]  # fmt: skip
 
 
 def test_geometry() -> None:

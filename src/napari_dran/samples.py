@@ -40,6 +40,10 @@ SAMPLES: dict[str, Sample] = {
     "flair": Sample("flair.nii.gz", "FLAIR brain MR, noise as measured"),
     "epi": Sample("epi.nii.gz", "4-D EPI brain MR (fMRI)"),
     "micrograph": Sample("micrograph.png", "H&E micrograph, colour"),
+    "nuclei-noisy": Sample(
+        "nuclei.png", "Fluorescent nuclei with added noise (sigma 25)", 25.0
+    ),
+    "nuclei": Sample("nuclei.png", "Fluorescent nuclei"),
 }
 
 
@@ -50,8 +54,9 @@ def load_sample(name: str) -> Volume:
     ----------
     name : str
         A key of :data:`SAMPLES`: "t1-noisy" (zyx, float32), "t1" (zyx, uint8,
-        the same without noise), "flair" (zyx, uint8), "epi" (tzyx, int16) or
-        "micrograph" (yxs, uint8).
+        the same without noise), "flair" (zyx, uint8), "epi" (tzyx, int16),
+        "micrograph" (yxs, uint8), "nuclei-noisy" (yx, float32) or "nuclei" (yx, uint8,
+        the same without noise).
 
     Returns
     -------

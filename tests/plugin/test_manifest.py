@@ -39,6 +39,8 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         "napari-dran.sample_flair",
         "napari-dran.sample_epi",
         "napari-dran.sample_micrograph",
+        "napari-dran.sample_nuclei_noisy",
+        "napari-dran.sample_nuclei",
     }
     for name in commands.values():
         module, function = str(name).split(":")

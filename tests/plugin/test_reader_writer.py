@@ -134,5 +134,5 @@ def test_sample_opens(plugins: PluginManager, viewer: ViewerModel, key: str) -> 
     layers: list[Any] = sample.open(_registry=plugins.commands)
     ((data, arguments, kind),) = layers
     layer = viewer._add_layer_from_data(data, arguments, kind)[0]
-    assert layer.ndim == {"epi": 4, "micrograph": 2}.get(key, 3)
+    assert layer.ndim == {"epi": 4, "micrograph": 2, "nuclei": 2, "nuclei-noisy": 2}.get(key, 3)
     assert layer.rgb == (key == "micrograph")

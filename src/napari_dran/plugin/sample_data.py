@@ -48,3 +48,13 @@ def open_epi() -> list[LayerData]:
 def open_micrograph() -> list[LayerData]:
     """Colour micrograph of stained tissue."""
     return open_sample("micrograph")
+
+
+def open_nuclei_noisy() -> list[LayerData]:
+    """Fluorescent nuclei with added Gaussian noise."""
+    return open_sample("nuclei-noisy")
+
+
+def open_nuclei() -> list[LayerData]:
+    """Fluorescent nuclei as they were measured."""
+    return open_sample("nuclei")
