@@ -124,16 +124,10 @@ def test_frames_refer_to_the_images_they_are_of(corpus: Path, tmp_path: Path) ->
     volume = read_dicom(corpus / "volumes" / KNEE)
     labels = labels_of(volume)
     seg = highdicom.seg.segread(write_dicom_seg(labels, tmp_path / "out.seg.dcm"))
-    originals = volume.source.header.datasets  # type: ignore[union-attr]
-    in_order = sorted(originals, key=lambda d: float(d.SliceLocation))
-    names = [d.SOPInstanceUID for d in in_order]
-    read = seg.get_pixels_by_source_instance(names, combine_segments=True)
-    expected = np.searchsorted([1, 2, 5], labels.data) + (labels.data > 0)
-    expected[labels.data == 0] = 0
-    places = [d.ImagePositionPatient for d in in_order]
-    if np.linalg.norm(labels.affine[:3, 3] - np.array(places[0], float)[::-1]) > 1e-3:
-        expected = expected[::-1]
-    np.testing.assert_array_equal(read, expected)
+    header = volume.source.header  # type: ignore[union-attr]
+    in_order = [header.datasets[frame.file].SOPInstanceUID for frame in header.frames]
+    read = seg.get_pixels_by_source_instance(in_order, combine_segments=True)
+    np.testing.assert_array_equal(read, np.where(labels.data == 5, 3, labels.data))
     item = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence[0]
     assert item.SpatialLocationsPreserved == "YES"
 
@@ -154,6 +148,25 @@ def test_frames_refer_to_the_frames_they_are_of(corpus: Path, tmp_path: Path) ->
     expected = np.flip(labels.data, [axis for axis, flip in enumerate(source.flips) if flip])
     expected = np.where(expected == 5, 3, expected)[np.argsort(frames)]
     np.testing.assert_array_equal(read, expected)
+
+
+@pytest.mark.corpus
+def test_a_series_of_several_multi_frame_files(corpus: Path, tmp_path: Path) -> None:
+    for number in (0, 1):
+        part = pydicom.dcmread(corpus / "volumes" / "enh.dcm")
+        frames = slice(3 * number, 3 * number + 3)
+        part.PerFrameFunctionalGroupsSequence = part.PerFrameFunctionalGroupsSequence[frames]
+        part.PixelData = part.pixel_array[frames].tobytes()
+        part.NumberOfFrames, part.SOPInstanceUID = 3, f"{part.SOPInstanceUID}.{number}"
+        (tmp_path / "series").mkdir(exist_ok=True)
+        part.save_as(tmp_path / "series" / f"{number}.dcm")
+    volume = read_dicom(tmp_path / "series")
+    assert volume.shape == (6, 64, 64)
+    labels = labels_of(volume)
+    path = write_dicom_seg(labels, tmp_path / "out.seg.dcm")
+    assert_same_place(labels, path)
+    (series,) = pydicom.dcmread(path).ReferencedSeriesSequence
+    assert len(series.ReferencedInstanceSequence) == 2
 
 
 @pytest.mark.corpus

@@ -61,7 +61,9 @@ def quiet() -> Iterator[None]:
     from pydicom import config
 
     with config.disable_value_validation(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"(pydicom|pylibjpeg|highdicom)\b")
+        warnings.filterwarnings(
+            "ignore", category=UserWarning, module=r"(pydicom|pylibjpeg|highdicom)\b"
+        )
         yield
 
 
