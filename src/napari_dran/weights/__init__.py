@@ -7,7 +7,13 @@ that one with ``weights_only=True``.
 from __future__ import annotations
 
 from .card import Card, require_task
-from .foreign import import_checkpoint, read_pickled
+from .foreign import (
+    import_bundle,
+    import_checkpoint,
+    import_state_dict,
+    import_weights,
+    read_pickled,
+)
 from .networks import ARCHITECTURES, build_network
 from .own import own_weights_folder, user_folder
 from .store import (
@@ -26,7 +32,10 @@ __all__ = [
     "SUFFIX",
     "Card",
     "build_network",
+    "import_bundle",
     "import_checkpoint",
+    "import_state_dict",
+    "import_weights",
     "list_weights",
     "load_weights",
     "own_weights_folder",

@@ -26,6 +26,8 @@ ARCHITECTURES = {
     "residual-mid": Architecture("baselines", "ResidualMID", "denoise"),
     "unet": Architecture("unet", "UNet", "segment"),
     "mask-rcnn": Architecture("mask_rcnn", "MaskRCNN", "detect"),
+    "monai-unet": Architecture("monai_unet", "MonaiUNet", "segment"),
+    "maskrcnn-resnet50": Architecture("mask_rcnn_resnet", "MaskRCNNResNet50", "detect"),
 }
 """By the name that a card gives them."""
 
