@@ -21,7 +21,6 @@ from ..intensity import CT_PRESETS
 from .layout import command_button, group, heading, narrow, number_range, row, text
 
 AUTO = "auto"
-LOAD = "load"
 CUSTOM = "custom"
 LABELS = ("Image", "Weights", "Window", "From", "Slices", "Device", "Strength", "Compare")
 READOUT_WIDTH = 34

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import create_worker
@@ -13,13 +12,13 @@ from ..denoising import Plan
 from ..errors import DranError
 from ..volume import Volume
 from . import settings
-from .denoise_panel import AUTO, CUSTOM, LOAD, DenoisePanel
+from .denoise_panel import AUTO, CUSTOM, DenoisePanel
+from .image_choice import ImageChoice
 from .layers import is_anatomical, layer_to_volume
-from .new_weights import new_weights
 from .preview import contrast_limits
 from .recipe import Recipe
 from .summary import axis_choices, describe, describe_noise, nothing_to_denoise
-from .weights_dialog import ask_for_weights
+from .weights_choice import WeightsChoice
 from .worker import Engine, Failed, look_at
 
 LOOK_MS = 200
@@ -43,8 +42,8 @@ class InputSection:
         self.panel = panel
         self.viewer = viewer
         self.engine = engine
-        self._weights = AUTO
-        self._loaded: list[str] = []
+        self._images = ImageChoice(panel.image, viewer, self._on_image)
+        self._weights = WeightsChoice(panel.weights, "denoise", "Load weights", [("Auto", AUTO)])
         self._window_of: Any = None
         self._looking: Any = None
         self._watched: Any = None
@@ -54,18 +53,14 @@ class InputSection:
         self._timer.timeout.connect(self._look)
         self._fill()
         panel.image.changed.connect(self._on_image)
-        panel.weights.changed.connect(self._on_weights)
         panel.window.changed.connect(self._on_window)
-        for control in (panel.low, panel.high, panel.axis, panel.device):
+        for control in (panel.weights, panel.low, panel.high, panel.axis, panel.device):
             control.changed.connect(self.look_soon)
 
     def open(self) -> None:
         """Begin to follow the viewer."""
-        self.viewer.layers.events.inserted.connect(self._on_layers)
-        self.viewer.layers.events.removed.connect(self._on_layers)
-        new_weights.saved.connect(self._on_saved)
-        self._fill_weights()
-        self.panel.image.reset_choices()
+        self._weights.open()
+        self._images.open()
         self._on_image()
 
     def close(self) -> None:
@@ -73,15 +68,13 @@ class InputSection:
         self._timer.stop()
         self._looking = None
         self._watch(None)
-        self.viewer.layers.events.inserted.disconnect(self._on_layers)
-        self.viewer.layers.events.removed.disconnect(self._on_layers)
-        new_weights.saved.disconnect(self._on_saved)
+        self._weights.close()
+        self._images.close()
 
     @property
     def layer(self) -> Any:
         """The chosen image layer, or None."""
-        layer = self.panel.image.value
-        return layer if layer in self.viewer.layers else None
+        return self._images.layer
 
     def volume(self) -> Volume:
         """Return the chosen image.
@@ -98,7 +91,7 @@ class InputSection:
         panel = self.panel
         window = panel.window.value
         return Recipe(
-            weights=self._weights,
+            weights=self._weights.value,
             window=(panel.low.value, panel.high.value) if window == CUSTOM else window,
             axis=panel.axis.value or 0,
             device=panel.device.value,
@@ -112,35 +105,10 @@ class InputSection:
 
     def _fill(self) -> None:
         panel = self.panel
-        panel.image.choices = self._images
         panel.window.value = settings.default_window()
         device = settings.default_device()
         panel.device.choices = list(dict.fromkeys([AUTO, "cpu", device]))
         panel.device.value = device
-
-    def _fill_weights(self) -> None:
-        from ..weights import list_weights
-
-        weights = self.panel.weights
-        with weights.changed.blocked():
-            weights.choices = [
-                ("Auto", AUTO),
-                *((card.name, card.name) for card in list_weights()),
-                *((Path(path).name, path) for path in self._loaded),
-                ("Load…", LOAD),
-            ]
-            if self._weights not in weights.choices:
-                # Deleted from the user's folder meanwhile.
-                self._weights = AUTO
-            weights.value = self._weights
-
-    def _on_saved(self, path: Path) -> None:
-        """List weights that were saved this moment; the choice stays."""
-        from ..weights import own_weights_folder
-
-        if path.parent != own_weights_folder() and str(path) not in self._loaded:
-            self._loaded.append(str(path))
-        self._fill_weights()
 
     def _fill_axes(self, choices: list[tuple[str, int]]) -> None:
         axis = self.panel.axis
@@ -151,21 +119,6 @@ class InputSection:
             axis.choices = choices
             if chosen in axis.choices:
                 axis.value = chosen
-
-    def _images(self, _: Any = None) -> list[Any]:
-        return [layer for layer in self.viewer.layers if _is_image(layer)]
-
-    def _on_layers(self, event: Any) -> None:
-        self.panel.image.reset_choices()
-        source = getattr(event.value, "source", None)
-        opened = event.type == "inserted" and (
-            getattr(source, "path", None) or getattr(source, "sample", None)
-        )
-        if opened and _is_image(event.value):
-            # What the user has just opened is what the user wants to work on.
-            self.panel.image.value = event.value
-        if self.layer is None:
-            self._on_image()
 
     def _on_image(self, *_: Any) -> None:
         panel, layer = self.panel, self.layer
@@ -182,21 +135,6 @@ class InputSection:
         self._fill_axes(axis_choices(volume, is_anatomical(layer)))
         panel.summary.value = f"{describe(volume)}<br>measuring the noise…"
         self.look_soon()
-
-    def _on_weights(self, value: str) -> None:
-        if value != LOAD:
-            self._weights = value
-        else:
-            path = ask_for_weights(self.panel.native, "Load weights")
-            self._load_weights(path)
-        self.look_soon()
-
-    def _load_weights(self, path: str) -> None:
-        """Offer a file among the weights and choose it; without a path, choose the last again."""
-        if path:
-            self._loaded = [*(p for p in self._loaded if p != path), path]
-            self._weights = path
-        self._fill_weights()
 
     def _on_window(self, value: str) -> None:
         layer = self.layer
@@ -252,7 +190,3 @@ class InputSection:
 
 def _rich(error: DranError) -> str:
     return escape(str(error), quote=False)
-
-
-def _is_image(layer: Any) -> bool:
-    return getattr(layer, "_type_string", "") == "image"

@@ -14,14 +14,14 @@ from ..volume import Volume
 from ..weights import SUFFIX, list_weights, own_weights_folder
 from ..weights.store import SHIPPED
 from . import settings
-from .denoise_panel import AUTO, LOAD
+from .denoise_panel import AUTO
+from .image_choice import is_image
 from .layers import layer_to_volume
-from .new_weights import new_weights
 from .pending import settle
 from .torch_loading import load_torch
-from .train_panel import FOLDER, LAYERS, LOAD_START, START, TrainPanel
+from .train_panel import FOLDER, LAYERS, START, TrainPanel
 from .train_settings import TrainSettings
-from .weights_dialog import ask_for_weights
+from .weights_choice import WeightsChoice
 
 PLAIN = ("steps", "crop", "batch", "axis", "other_kind", "loss", "minutes", "validate_every",
          "precision", "seed")  # fmt: skip
@@ -42,21 +42,18 @@ class TrainInput:
     def __init__(self, panel: TrainPanel, viewer: Any) -> None:
         self.panel = panel
         self.viewer = viewer
-        self._weights = AUTO
-        self._loaded: list[str] = []
+        self._weights = WeightsChoice(panel.weights, "denoise", "Start from weights", START)
         panel.layers.choices = self._images
         device = settings.default_device()
         panel.device.choices = list(dict.fromkeys([AUTO, "cpu", device]))
         panel.device.value = device
         panel.source.changed.connect(self._show_source)
-        panel.weights.changed.connect(self._on_weights)
 
     def open(self) -> None:
         """Begin to follow the viewer."""
         self.viewer.layers.events.inserted.connect(self.panel.reset_choices)
         self.viewer.layers.events.removed.connect(self.panel.reset_choices)
-        new_weights.saved.connect(self._fill_weights)
-        self._fill_weights()
+        self._weights.open()
         self.panel.layers.reset_choices()
         chosen = [layer for layer in self.viewer.layers.selection if layer in self._images()]
         self.panel.layers.value = chosen
@@ -70,7 +67,7 @@ class TrainInput:
         """Let go of the viewer."""
         self.viewer.layers.events.inserted.disconnect(self.panel.reset_choices)
         self.viewer.layers.events.removed.disconnect(self.panel.reset_choices)
-        new_weights.saved.disconnect(self._fill_weights)
+        self._weights.close()
 
     def settings(self) -> TrainSettings:
         """Return what the controls say.
@@ -83,7 +80,7 @@ class TrainInput:
         panel = self.panel
         sigma = (panel.low.value, panel.high.value)
         values: dict[str, Any] = {
-            "weights": self._weights,
+            "weights": self._weights.value,
             "noise": [{"model": model, "sigma": sigma} for model in panel.noise.value],
             "learning_rate": _rate(panel.learning_rate.value),
         }
@@ -139,12 +136,7 @@ class TrainInput:
         panel = self.panel
         if folder is not None:
             panel.source.value, panel.folder.value = FOLDER, folder
-        weights = str(values.get("weights", AUTO))
-        if weights not in panel.weights.choices and Path(weights).is_file():
-            self._loaded.append(weights)
-            self._fill_weights()
-        if weights in panel.weights.choices:
-            panel.weights.value = weights
+        self._weights.choose(str(values.get("weights", AUTO)))
         noises = values.get("noise", [])
         models = tuple(noise["model"] for noise in noises)
         if models in panel.noise.choices:
@@ -157,9 +149,7 @@ class TrainInput:
                 getattr(panel, key).value = values[key]
 
     def _images(self, _: Any = None) -> list[Any]:
-        return [
-            layer for layer in self.viewer.layers if getattr(layer, "_type_string", "") == "image"
-        ]
+        return [layer for layer in self.viewer.layers if is_image(layer)]
 
     def _show_source(self, *_: Any) -> None:
         layers = self.panel.source.value == LAYERS
@@ -169,30 +159,6 @@ class TrainInput:
         device = self.panel.device.value
         self.panel.device.choices = list(dict.fromkeys([*devices, device]))
         self.panel.device.value = device
-
-    def _fill_weights(self, *_: Any) -> None:
-        weights = self.panel.weights
-        with weights.changed.blocked():
-            weights.choices = [
-                *START,
-                *((card.name, card.name) for card in list_weights()),
-                *((Path(path).name, path) for path in self._loaded),
-                LOAD_START,
-            ]
-            if self._weights not in weights.choices:
-                # Deleted from the user's folder meanwhile.
-                self._weights = AUTO
-            weights.value = self._weights
-
-    def _on_weights(self, value: str) -> None:
-        if value != LOAD:
-            self._weights = value
-            return
-        path = ask_for_weights(self.panel.native, "Start from weights")
-        if path:
-            self._loaded = [*(p for p in self._loaded if p != path), path]
-            self._weights = path
-        self._fill_weights()
 
 
 def check_name(target: Path) -> None:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QAbstractItemView, QScrollArea, QSizePolicy, QWidget
 
 from ..noise import GREY_LEVELS
 from ..training.recipe import LARGEST_SEED, NOISE_NAMES, SCRATCH, Recipe
-from .denoise_panel import AUTO, LOAD
+from .denoise_panel import AUTO
 from .layout import PANEL_WIDTH, command_button, group, heading, narrow, number_range, row, text
 from .train_settings import REAL_SCANS
 
@@ -246,4 +246,3 @@ class TrainPanel(Container[Widget]):  # type: ignore[misc]
 
 
 START = (("Auto", AUTO), ("Random weights", SCRATCH))
-LOAD_START = ("Load…", LOAD)

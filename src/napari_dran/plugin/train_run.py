@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.qt.threading import create_worker
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from ..errors import Cancelled, DranError, FileWriteError, OutOfMemoryError
 from ..training.recipe import Recipe
 from ..volume import Volume
-from .run import TICK_MS, RunProgress
+from .thread_run import ThreadRun, ThreadWork
 from .torch_loading import importing, load_torch
 from .worker import Failed, WorkerError
 
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TrainWork:
+class TrainWork(ThreadWork):
     """What the thread does: no viewer, no layer, no Qt in here.
 
     Parameters
@@ -34,79 +31,53 @@ class TrainWork:
         Folder, or images.
     recipe : Recipe
         How to train.
-    run : Path
+    path : Path
         Folder of the run.
     device : str
         Where.
-
-    Attributes
-    ----------
-    stop : callable
-        Whether to end.
-    told : deque
-        (name of a signal of :class:`TrainRun`, its arguments), oldest first. The window
-        fetches them when it has time: signals across threads would come in floods.
-    outcome : Outcome, Failed or None
-        What came out of it; None before the end. A worker that was asked to quit does
-        not pass on what it returns.
     """
 
     data: str | Sequence[Volume]
     recipe: Recipe
-    run: Path
+    path: Path
     device: str
-    stop: Callable[[], bool] = field(default=lambda: False, init=False)
-    told: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque, init=False)
-    outcome: Outcome | Failed | None = field(default=None, init=False)
 
-    def train(self) -> None:
-        """Train; errors are kept, as napari's workers lose some that are raised."""
-        try:
-            load_torch()
-            with importing():
-                from ..training.run import train
-            self.outcome = train(
-                self.data,
-                self.recipe,
-                run=self.run,
-                device=self.device,
-                reading=self._reading,
-                stop=self.stop,
-                progress=lambda done, total: self._tell("progressed", done, total),
-                losses=lambda step, loss: self._tell("lost", step, loss),
-                report=lambda report: self._tell("reported", report),
-                notice=lambda sentence: self._tell("noticed", sentence),
-            )
-        except DranError as error:
-            self.outcome = Failed(error)
-        except Exception as error:
-            self.outcome = Failed(_explain(error))
+    def work(self) -> Outcome:
+        """Train."""
+        load_torch()
+        with importing():
+            from ..training.run import train
+        return train(
+            self.data,
+            self.recipe,
+            run=self.path,
+            device=self.device,
+            reading=self._reading,
+            stop=self.stop,
+            progress=lambda done, total: self.tell("progressed", done, total),
+            losses=lambda step, loss: self.tell("lost", step, loss),
+            report=lambda report: self.tell("reported", report),
+            notice=lambda sentence: self.tell("noticed", sentence),
+        )
+
+    def explain(self, error: Exception) -> DranError:
+        """Say what to do where there was not enough memory."""
+        return _explain(error)
 
     def _reading(self, name: str) -> None:
         if self.stop():
             raise Cancelled("Stopped while the images were read: nothing was trained.")
-        self._tell("reading", name)
-
-    def _tell(self, signal: str, *arguments: Any) -> None:
-        self.told.append((signal, arguments))
+        self.tell("reading", name)
 
 
-class TrainRun:
+class TrainRun(ThreadRun):
     """Trains in a thread, and tells of it in the window's thread.
-
-    It does not know the widget, and goes on, or ends, without it.
 
     Parameters
     ----------
     work : TrainWork
         What to do.
     """
-
-    reading = Signal(str)
-    """Name of the image that is read."""
-
-    progressed = Signal(int, int)
-    """(steps done, steps in all), ten times a second at most."""
 
     lost = Signal(int, float)
     """(step, mean loss of the last few)."""
@@ -117,84 +88,12 @@ class TrainRun:
     noticed = Signal(str)
     """A sentence for people."""
 
-    ended = Signal(str, object)
-    """("finished" or "stopped", Outcome), or ("failed", DranError)."""
-
     def __init__(self, work: TrainWork) -> None:
-        self.work = work
-        self.running = False
-        self._ticking = False
-        self._bar: RunProgress | None = None
-        self._timer = QTimer()
-        self._timer.setInterval(TICK_MS)
-        self._timer.timeout.connect(self._tick)
-        self._worker = create_worker(work.train, _start_thread=False)
-        self._worker.finished.connect(self._finish)
-        # napari asks its workers to quit when it is closed.
-        work.stop = lambda: bool(self._worker.abort_requested)
+        super().__init__(work, "Training")
 
-    @property
-    def stopping(self) -> bool:
-        """Whether it was asked to end."""
-        return bool(self._worker.abort_requested)
-
-    def start(self) -> None:
-        """Start the worker; returns at once."""
-        self.running = True
-        self._bar = RunProgress(total=0, desc="Training", cancel_callback=self.stop)
-        # Without a viewer it would draw itself on the terminal.
-        self._bar.gui = True
-        self._timer.start()
-        self._worker.start()
-
-    def stop(self) -> None:
-        """End after this step; validates and saves first."""
-        self._worker.quit()
-
-    def _tick(self) -> None:
-        # The bar of the Activity dock lets Qt process events, this timer's too.
-        if self._ticking:
-            return
-        self._ticking = True
-        try:
-            self._pass_on()
-        finally:
-            self._ticking = False
-
-    def _pass_on(self) -> None:
-        """Emit what the thread told; of many steps and names, only the last."""
-        latest: dict[str, tuple[Any, ...]] = {}
-        while self.work.told:
-            signal, arguments = self.work.told.popleft()
-            if signal in ("progressed", "reading"):
-                latest[signal] = arguments
-            else:
-                getattr(self, signal).emit(*arguments)
-        for signal, arguments in latest.items():
-            getattr(self, signal).emit(*arguments)
-        if self._bar is not None and "progressed" in latest:
-            done, total = latest["progressed"]
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
-
-    def _finish(self) -> None:
-        if self._ticking:
-            # Reached from inside a tick, by the bar: let the tick end first.
-            QTimer.singleShot(0, self._finish)
-            return
-        self._timer.stop()
-        self._pass_on()
-        self.running = False
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-        outcome = self.work.outcome
-        if outcome is None:
-            self.ended.emit("failed", Cancelled("Training did not start."))
-        elif isinstance(outcome, Failed):
-            self.ended.emit("failed", outcome.error)
-        else:
-            self.ended.emit("stopped" if outcome.stopped else "finished", outcome)
+    def end_of(self, outcome: Outcome) -> str:
+        """Tell a run that was stopped from one that reached its end."""
+        return "stopped" if outcome.stopped else "finished"
 
 
 def save_best(best: Path, target: Path, overwrite: bool) -> Card | Failed:

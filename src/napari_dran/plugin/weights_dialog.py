@@ -6,10 +6,10 @@ from napari.utils.notifications import show_warning
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ..errors import DranError
-from ..weights import SUFFIX, read_card
+from ..weights import SUFFIX, read_card, require_task
 
 
-def ask_for_weights(parent: QWidget, title: str) -> str:
+def ask_for_weights(parent: QWidget, title: str, task: str) -> str:
     """Ask for a weights file.
 
     Parameters
@@ -18,17 +18,19 @@ def ask_for_weights(parent: QWidget, title: str) -> str:
         What the dialog belongs to.
     title : str
         Of the dialog.
+    task : str
+        What the weights have to be for.
 
     Returns
     -------
     str
-        Its path; "" if none was chosen, or one that is no weights file, of which
-        the user is told.
+        Its path; "" if none was chosen, or one that is no weights file or for another
+        task, of which the user is told.
     """
     path, _ = QFileDialog.getOpenFileName(parent, title, "", f"Weights (*{SUFFIX})")
     try:
         if path:
-            read_card(path)
+            require_task(read_card(path), task)
     except DranError as error:
         show_warning(str(error))
         return ""
