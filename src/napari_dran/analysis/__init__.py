@@ -5,7 +5,8 @@ Needs the extra ``analysis``.
 
 from __future__ import annotations
 
-from .detection import Detection, Detections, Detector, detect
+from .detection import Detector, detect
+from .detections import Detection, Detections
 from .measurements import Measurement, columns, measure, write_csv
 from .segmentation import Segmentation, Segmenter, segment
 

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..files.atomic import writing
 
 if TYPE_CHECKING:
-    from .detection import Detection, Detections
+    from .detections import Detection, Detections
 
 _FIRST_CHARACTER = 48  # "0"
 _DIGIT, _SIGN, _MORE = 0x1F, 0x10, 0x20

@@ -28,10 +28,15 @@ def denoise_options(denoise: Denoise) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        There is no such option.
+        There is no such option, or it is neither a bool nor options.
     """
-    if denoise is True or denoise is False:
+    if denoise is None or isinstance(denoise, bool | np.bool_):
         return {} if denoise else None
+    if not isinstance(denoise, Mapping):
+        raise InputError(
+            f"Expected denoise to be True, False or a mapping of options, got {denoise!r}. "
+            f"The options are {', '.join(OPTIONS)}."
+        )
     unknown = sorted(set(denoise) - set(OPTIONS))
     if unknown:
         raise InputError(
@@ -41,15 +46,20 @@ def denoise_options(denoise: Denoise) -> dict[str, Any] | None:
     return dict(denoise)
 
 
-def passes(volume: Volume, card: Card) -> int:
-    """Return how many images are denoised for one: inputs of their own one by one."""
-    apart = card.inputs and (volume.rgb or "c" in volume.axes)
-    return card.channels if apart else 1
+def steps(volume: Volume, card: Card, options: Mapping[str, Any]) -> int:
+    """Return how many slices :func:`denoise_first` goes through."""
+    count = len(slice_indices(volume.shape, volume.axes, options.get("axis", 0)))
+    return count * card.channels if _apart(volume, card) else count
 
 
 def denoise_first(
-    volume: Volume, card: Card, options: Mapping[str, Any], device: str, progress: Progress
-) -> Volume:
+    volume: Volume,
+    card: Card,
+    options: Mapping[str, Any],
+    device: str,
+    progress: Progress,
+    contrast_limits: tuple[float, float] | None = None,
+) -> tuple[Volume, tuple[str, ...]]:
     """Denoise an image before a network looks at it.
 
     The samples of a "colour" image that are images of their own (MR sequences) are
@@ -67,31 +77,35 @@ def denoise_first(
         Where to compute.
     progress : callable
         Called with (slices done, slices in all); returns False to cancel.
+    contrast_limits : pair of float, optional
+        For the window "contrast-limits".
 
     Returns
     -------
-    Volume
+    image : Volume
         Of the same shape and dtype.
+    notes : tuple of str
+        What to know before trusting it, see ``Denoised.notes``.
     """
-    arguments = dict(options)
+    arguments: dict[str, Any] = {**options, "contrast_limits": contrast_limits}
     denoiser = Denoiser(arguments.pop("weights", "auto"), device=device)
-    if passes(volume, card) == 1:
-        clean: Volume = denoiser.run(volume, progress=progress, **arguments).image
-        return clean
-    planes = planes_of(volume, card)
-    results, total = [], len(planes.data)
-    for number, plane in enumerate(planes.data):
-        count = len(slice_indices(plane.shape, planes.axes, arguments.get("axis", 0)))
-        grey = volume.with_data(np.ascontiguousarray(plane), axes=planes.axes)
-        before = number * count
-
-        def tell(done: int, _: int, before: int = before, count: int = count) -> object:
-            return progress(before + done, count * total)
-
-        results.append(denoiser.run(grey, progress=tell, **arguments).image)
-    data = np.stack([result.data for result in results], -1 if volume.rgb else 0)
-    history = results[0].history
-    return volume.with_data(data, history=history)
+    try:
+        if not _apart(volume, card):
+            found = denoiser.run(volume, progress=progress, **arguments)
+            return found.image, found.notes
+        planes, total = planes_of(volume, card), steps(volume, card, options)
+        # Alpha stays as it is.
+        clean = np.array(volume.data)
+        notes: dict[str, None] = {}
+        for number, plane in enumerate(planes.data):
+            before = number * total // len(planes.data)
+            grey = volume.with_data(np.ascontiguousarray(plane), axes=planes.axes)
+            found = denoiser.run(grey, progress=share(progress, before, total), **arguments)
+            clean[..., number] = found.image.data
+            notes |= dict.fromkeys(found.notes)
+        return volume.with_data(clean, history=found.image.history), tuple(notes)
+    finally:
+        denoiser.release()
 
 
 def share(progress: Progress | None, done_before: int, total: int) -> Progress:
@@ -108,3 +122,8 @@ def share(progress: Progress | None, done_before: int, total: int) -> Progress:
             raise Cancelled(f"Cancelled after {done_before + done} of {total} steps.")
 
     return tell
+
+
+def _apart(volume: Volume, card: Card) -> bool:
+    """Tell whether colour samples are images of their own; those of a "c" axis always are."""
+    return bool(card.inputs) and volume.rgb

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..denoising.denoiser import as_volume
-from ..errors import InputError
 from ..intensity import Window
-from ..slices import Index
-from ..volume import Volume
-from ..weights import Card, read_card, require_task
-from .denoising_first import Denoise, denoise_first, denoise_options, passes, share
-from .inputs import AUTO, network_input
+from ..weights import read_card, require_task
+from .denoising_first import Denoise
+from .detections import Detection, Detections
+from .inputs import AUTO
 from .layers import layer_volume
+from .objects import ROUNDING
+from .preparation import check_share, check_size, pixels_of, prepare
 from .runner import Runner
-from .segmentation import check_share
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,135 +29,14 @@ MASK_THRESHOLD = 0.5
 """Least probability of a pixel in an object's mask (He et al. 2017)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Detection:
-    """One object in one slice.
+class Found(NamedTuple):
+    """One object of a slice, see :class:`~napari_dran.analysis.Detection`."""
 
-    Parameters
-    ----------
-    time : int or None
-        Time point, if the image has several.
-    position : int
-        Number of the slice along the axis; 0 for a single slice.
-    box : tuple of float
-        (y0, x0, y1, x1) in pixels of the slice, from edge to edge: the first pixel
-        spans 0 to 1. "y" is the first of the axes that the slice has, "x" the second.
-    score : float
-        From 0 to 1.
-    name : str
-        What it is.
-    corner : tuple of int
-        Row and column of the mask's first pixel.
-    mask : ndarray
-        bool (rows, columns): the object, cut out of the slice.
-    """
-
-    time: int | None
-    position: int
     box: tuple[float, float, float, float]
     score: float
     name: str
     corner: tuple[int, int]
     mask: np.ndarray
-
-    @property
-    def where(self) -> tuple[slice, slice]:
-        """Selects the mask's place in the slice."""
-        (row, column), (rows, columns) = self.corner, self.mask.shape
-        return slice(row, row + rows), slice(column, column + columns)
-
-
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What a detection found.
-
-    Parameters
-    ----------
-    items : tuple of Detection
-        Slice by slice, the surest first.
-    image : Volume
-        What was looked at: the image, or the denoised one.
-    axes : str
-        Axes of the image without channels: "[t][z]yx".
-    axis : str
-        The axis that slices were cut across.
-    card : Card
-        Of the weights.
-    denoised : bool
-        Whether it was denoised first.
-    notes : tuple of str
-        Sentences to read before trusting the result.
-    """
-
-    items: tuple[Detection, ...]
-    image: Volume
-    axes: str
-    axis: str
-    card: Card
-    denoised: bool = False
-    notes: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the image without channels."""
-        lengths = zip(self.image.axes, self.image.shape, strict=True)
-        return tuple(length for letter, length in lengths if letter in self.axes)
-
-    @property
-    def slice_shape(self) -> tuple[int, int]:
-        """Rows and columns of the slices."""
-        kept = [n for a, n in zip(self.axes, self.shape, strict=True) if a not in ("t", self.axis)]
-        return kept[0], kept[1]
-
-    def index(self, item: Detection) -> Index:
-        """Select the slice that an object is in, of an array with ``axes``."""
-        places = {"t": item.time or 0, self.axis: item.position}
-        return tuple(places.get(letter, slice(None)) for letter in self.axes)
-
-    @cached_property
-    def labels(self) -> Volume:
-        """int32 labels: the objects numbered from 1 in their order; the surer one on top."""
-        labels = np.zeros(self.shape, dtype=np.int32)
-        by_score = sorted(enumerate(self.items, start=1), key=lambda pair: pair[1].score)
-        for number, item in by_score:
-            labels[self.index(item)][item.where][item.mask] = number
-        history = {
-            "operation": "detect",
-            "weights": self.card.name,
-            "sha256": self.card.sha256,
-        }
-        found = self.image.with_data(labels, axes=self.axes)
-        return replace(found, history=(*self.image.history, history))
-
-    @property
-    def scores(self) -> dict[int, float]:
-        """Label -> score."""
-        return {number: item.score for number, item in enumerate(self.items, start=1)}
-
-    def rectangles(self) -> list[np.ndarray]:
-        """Return each box as its four corners, for a Shapes layer.
-
-        Returns
-        -------
-        list of ndarray
-            float64 (4, axes): data coordinates, in which whole numbers are the centres
-            of pixels.
-        """
-        rectangles = []
-        for item in self.items:
-            y0, x0, y1, x1 = (edge - 0.5 for edge in item.box)
-            corners = np.array([(y0, x0), (y0, x1), (y1, x1), (y1, x0)])
-            points = np.zeros((4, len(self.axes)))
-            columns = iter(corners.T)
-            for number, letter in enumerate(self.axes):
-                if letter == "t":
-                    points[:, number] = item.time or 0
-                elif letter == self.axis:
-                    points[:, number] = item.position
-                else:
-                    points[:, number] = next(columns)
-            rectangles.append(points)
-        return rectangles
 
 
 class Detector:
@@ -207,7 +83,8 @@ class Detector:
         score_threshold : float
             Least score, from 0 to 1.
         minimum_size : float
-            Objects of a smaller area are dropped; in the square of the image's unit.
+            Objects of a smaller area are dropped; in the square of the image's unit, or a
+            number of pixels where that is "pixel".
 
         Returns
         -------
@@ -226,54 +103,65 @@ class Detector:
             ``progress`` returned False.
         """
         least = check_share("score threshold", score_threshold)
-        if not minimum_size >= 0:
-            raise InputError(f"Expected a minimum size of 0 or more, got {minimum_size}.")
-        volume, options = as_volume(image, axes), denoise_options(denoise)
-        seen = network_input(volume, self.card, window, axis, contrast_limits)
-        count, before = len(seen.indices), 0
-        if options is not None:
-            before = count * passes(volume, self.card)
-            tell = share(progress, 0, before + count)
-            volume = denoise_first(volume, self.card, options, self._runner.device_name, tell)
-            clean = network_input(volume, self.card, window, axis, contrast_limits)
-            seen = replace(seen, planes=clean.planes)
-        tell = share(progress, before, before + count)
-        axes_of_slices = seen.planes.axes
-        smallest = minimum_size / _pixel_area(volume, axes_of_slices, seen.axis)
+        size = check_size(minimum_size)
+        ready = prepare(
+            image, self.card, self._runner.device_name, axes=axes, window=window, axis=axis,
+            denoise=denoise, contrast_limits=contrast_limits, progress=progress,
+        )  # fmt: skip
+        seen, letters = ready.seen, ready.seen.planes.axes
+        smallest = pixels_of(size, ready.image, letters.replace(seen.axis, "")) * (1 - ROUNDING)
         items: list[Detection] = []
-        for number, index in enumerate(seen.indices, start=1):
-            places = dict(zip(axes_of_slices, index, strict=True))
-            found = self._runner.run(seen.pixels(index), self._objects)
-            for box, score, label, corner, mask in found:
-                if score >= least and mask.sum() >= max(1.0, smallest):
-                    name = self.card.classes[label - 1]
-                    time, position = places.get("t"), places.get(seen.axis, 0)
-                    time = time if isinstance(time, int) else None
-                    position = position if isinstance(position, int) else 0
-                    items.append(Detection(time, position, box, score, name, corner, mask))
-            tell(number, count)
-        notes = seen.planes.notes
+        try:
+            for number, index in enumerate(seen.indices, start=1):
+                places = {
+                    a: at for a, at in zip(letters, index, strict=True) if isinstance(at, int)
+                }
+                pixels = seen.pixels(index)
+                found = (
+                    []
+                    if pixels is None
+                    else self._runner.run(pixels, partial(self._objects, least=least))
+                )
+                items += [
+                    Detection(places.get("t"), places.get(seen.axis, 0), *each)
+                    for each in found
+                    if each[-1].sum() >= smallest
+                ]
+                ready.tell(number, len(seen.indices))
+        finally:
+            self._runner.free_cache()
+        notes = (*ready.notes, *self._runner.notes)
         if not items:
-            what = ", ".join(self.card.classes)
+            what = " or ".join(self.card.classes) or "object"
             notes = (*notes, f"Nothing was found: no {what} with a score above {least:g}.")
         return Detections(
             items=tuple(items),
-            image=volume,
-            axes=axes_of_slices,
+            image=ready.image,
+            axes=letters,
             axis=seen.axis,
             card=self.card,
-            denoised=options is not None,
+            denoised=ready.denoised,
             notes=notes,
         )
+
+    def load(self) -> None:
+        """Load the network now, so that what is wrong with it is known before any work.
+
+        Raises
+        ------
+        WeightsError
+            The file is damaged.
+        MissingPackageError
+            What the network is made of is not installed.
+        """
+        self._runner.load()
 
     def release(self) -> None:
         """Give back all device memory."""
         self._runner.release()
 
-    def _objects(
-        self, network: Any, pixels: Tensor
-    ) -> list[tuple[tuple[float, float, float, float], float, int, tuple[int, int], np.ndarray]]:
-        """Return box, score, label, corner and mask of each object, the surest first."""
+    def _objects(self, network: Any, pixels: Tensor, least: float) -> list[Found]:
+        """Find the objects in (1, channels, height, width) with a score of ``least`` or more."""
         from torch.nn import functional as F
 
         height, width = pixels.shape[-2:]
@@ -284,23 +172,29 @@ class Detector:
                 pixels, sides, mode="bilinear", align_corners=False, antialias=factor < 1
             )
         found = network([pixels[0]])[0]
-        masks = found["masks"].float()
-        if factor != 1.0 and len(masks):
-            masks = F.interpolate(masks, (height, width), mode="bilinear", align_corners=False)
         scale = np.array([width, height] * 2) / np.array([*pixels.shape[:1:-1]] * 2)
-        boxes = found["boxes"].float().cpu().numpy() * scale
+        boxes = np.clip(found["boxes"].float().cpu().numpy() * scale, 0, [width, height] * 2)
+        scores = found["scores"].float().cpu().numpy()
         objects = []
-        for number, (x0, y0, x1, y1) in enumerate(boxes):
-            mask = (masks[number, 0] >= MASK_THRESHOLD).cpu().numpy()
-            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            if not rows.size:
-                continue
-            corner = int(rows[0]), int(columns[0])
-            cut = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
-            box = float(y0), float(x0), float(y1), float(x1)
-            score, label = float(found["scores"][number]), int(found["labels"][number])
-            objects.append((box, score, label, corner, cut))
+        for number in np.flatnonzero(scores >= least):
+            # One by one: all at once, those of a large slice would fill the memory.
+            mask = found["masks"][number : number + 1].float()
+            if factor != 1.0:
+                mask = F.interpolate(mask, (height, width), mode="bilinear", align_corners=False)
+            inside = (mask[0, 0] >= MASK_THRESHOLD).cpu().numpy()
+            rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+            if rows.size:
+                corner = int(rows[0]), int(columns[0])
+                cut = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+                x0, y0, x1, y1 = boxes[number].tolist()
+                name = self._name(int(found["labels"][number]))
+                objects.append(Found((y0, x0, y1, x1), float(scores[number]), name, corner, cut))
         return objects
+
+    def _name(self, label: int) -> str:
+        """Name a class, counted from 1."""
+        classes = self.card.classes
+        return classes[label - 1] if label <= len(classes) else f"class {label}"
 
 
 def detect(
@@ -362,9 +256,3 @@ def detect(
     for note in found.notes:
         warnings.warn(note, stacklevel=2)
     return found
-
-
-def _pixel_area(volume: Volume, axes: str, axis: str) -> float:
-    """Return the area of a slice's pixel in the square of the volume's unit."""
-    spacing = dict(zip(volume.spatial_axes, volume.spacing, strict=True))
-    return float(np.prod([spacing[letter] for letter in axes if letter not in ("t", axis)]))

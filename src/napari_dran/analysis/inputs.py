@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -61,16 +60,25 @@ class NetworkInput:
     axis: str
     indices: list[Index]
 
-    def pixels(self, index: Index) -> np.ndarray:
-        """Return a slice as float32 (channels, height, width), the window at [0, 1]."""
-        slices = []
+    def pixels(self, index: Index) -> np.ndarray | None:
+        """Return a slice as float32 (channels, height, width), the window at [0, 1].
+
+        None where it is constant, as beside the patient: nothing is there to be found.
+        """
+        # Once for each image: a grey one stands for all channels.
+        shown: dict[int, np.ndarray] = {}
+        varies = False
         for data, window in zip(self.planes.data, self.windows, strict=True):
-            pixels = np.ascontiguousarray(data[index])
-            if window is None:
-                slices.append(np.zeros(pixels.shape, np.float32))
-            else:
-                slices.append(normalise(pixels, window))
-        return np.stack(slices)
+            if id(data) not in shown:
+                # Copied where it is strided: a slice across x touches the whole volume.
+                pixels = np.ascontiguousarray(data[index])
+                varies |= window is not None and _varies(pixels)
+                shown[id(data)] = (
+                    np.zeros(pixels.shape, np.float32)
+                    if window is None
+                    else normalise(pixels, window)
+                )
+        return np.stack([shown[id(data)] for data in self.planes.data]) if varies else None
 
 
 def planes_of(volume: Volume, card: Card) -> Planes:
@@ -82,31 +90,27 @@ def planes_of(volume: Volume, card: Card) -> Planes:
         The image has channels that the network has no use for.
     """
     data = np.asarray(volume.data)
-    names = ", ".join(card.inputs)
     if volume.rgb:
-        if card.channels == 1:
-            raise InputError(
-                f"The weights {card.name!r} are for grey images and this one has colour samples. "
-                "Convert it to grey, or name the axes if the last one is no colour, "
-                "e.g. axes='zyx'."
-            )
+        _check_colours(volume, card)
         planes = tuple(data[..., sample] for sample in range(COLOUR_SAMPLES))
         return Planes(planes, volume.axes[:-1])
-    if "c" in volume.axes:
-        if not card.inputs or len(data) != card.channels:
-            wanted = f"{card.channels} ({names})" if card.inputs else "a grey or a colour image"
+    axes = volume.axes
+    if axes[0] == "c":
+        if card.inputs and len(data) == card.channels:
+            return Planes(tuple(data), axes[1:])
+        if len(data) != 1:
             raise InputError(
-                f"The weights {card.name!r} take {wanted}, got {len(data)} channels. Select those "
-                "that belong to it, or a single one."
+                f"The weights {card.name!r} take {_wanted(card)}, got {len(data)} channels. Select "
+                "those that belong to it, or a single one."
             )
-        return Planes(tuple(data), volume.axes[1:])
+        data, axes = data[0], axes[1:]
     notes: tuple[str, ...] = ()
-    if card.inputs:
+    if len(card.inputs) > 1:
         notes = (
-            f"The image stands for all inputs of {card.name!r} ({names}), as if it were the "
-            f"{card.inputs[card.copied]}. Give all of them for a better result.",
+            f"The image stands for all inputs of {card.name!r} ({', '.join(card.inputs)}), as if "
+            f"it were the {card.inputs[card.copied]}. Give all of them for a better result.",
         )
-    return Planes((data,) * card.channels, volume.axes, notes)
+    return Planes((data,) * card.channels, axes, notes)
 
 
 def network_input(
@@ -139,27 +143,61 @@ def network_input(
         The image does not fit the network, or its slices are too narrow.
     """
     planes = planes_of(volume, card)
-    if isinstance(window, str) and window == AUTO:
-        window = (0.0, GREY_LEVELS) if volume.dtype == np.uint8 else "percentile"
-    if card.inputs:
-        chosen = {id(p): choose_window(p, window, contrast_limits) for p in _once(planes.data)}
-        windows = tuple(chosen[id(plane)] for plane in planes.data)
-    else:
-        samples = np.asarray(volume.data)
-        samples = samples[..., :COLOUR_SAMPLES] if volume.rgb else samples
-        windows = (choose_window(samples, window, contrast_limits),) * len(planes.data)
     shape = planes.data[0].shape
+    letter = slice_axis(planes.axes, axis)
     indices = slice_indices(shape, planes.axes, axis)
     height, width = planes.data[0][indices[0]].shape
     if min(height, width) < SMALLEST_SIDE:
         raise InputError(
-            f"The slices of an image of shape {shape} across its axis {axis!r} have {height} x "
-            f"{width} pixels, expected {SMALLEST_SIDE} x {SMALLEST_SIDE} or more. Slice along "
-            "another axis."
+            f"The slices of an image of shape {shape} across {letter} have {height} x {width} "
+            f"pixels, expected {SMALLEST_SIDE} x {SMALLEST_SIDE} or more. Slice along another "
+            "axis, or choose a larger image."
         )
-    return NetworkInput(planes, windows, slice_axis(planes.axes, axis), indices)
+    windows = _windows(volume, planes.data, card, window, contrast_limits)
+    return NetworkInput(planes, windows, letter, indices)
 
 
-def _once(planes: Iterable[np.ndarray]) -> Iterable[Any]:
-    """Yield each array once, however often it stands for a channel."""
-    return {id(plane): plane for plane in planes}.values()
+def _windows(
+    volume: Volume,
+    planes: Sequence[np.ndarray],
+    card: Card,
+    window: str | tuple[float, float] | Window,
+    contrast_limits: tuple[float, float] | None,
+) -> tuple[Window | None, ...]:
+    """Choose a window for each channel: the colours of one image share theirs."""
+    if isinstance(window, str) and window.strip().lower() == AUTO:
+        window = (0.0, GREY_LEVELS) if volume.dtype == np.uint8 else "percentile"
+    if volume.rgb and not card.inputs:
+        samples = np.asarray(volume.data)[..., :COLOUR_SAMPLES]
+        return (choose_window(samples, window, contrast_limits),) * len(planes)
+    images = {id(plane): plane for plane in planes}
+    chosen = {key: choose_window(plane, window, contrast_limits) for key, plane in images.items()}
+    return tuple(chosen[id(plane)] for plane in planes)
+
+
+def _check_colours(volume: Volume, card: Card) -> None:
+    """Raise InputError unless colour samples are what the network takes."""
+    if volume.shape[-1] not in (COLOUR_SAMPLES, COLOUR_SAMPLES + 1):
+        raise InputError(
+            f"Expected 3 (RGB) or 4 (RGBA) colour samples, got {volume.shape[-1]} in an image of "
+            f"shape {volume.shape}. Name the axes, e.g. axes='zyx', if the last one is no colour."
+        )
+    if card.channels != COLOUR_SAMPLES:
+        advice = " Convert it to grey." if card.channels == 1 else ""
+        raise InputError(
+            f"The weights {card.name!r} take {_wanted(card)} and this image has colour samples."
+            f"{advice} Name the axes if the last one is no colour, e.g. axes='zyx'."
+        )
+
+
+def _wanted(card: Card) -> str:
+    """Say what a network takes."""
+    if card.inputs:
+        return f"{card.channels} channels ({', '.join(card.inputs)})"
+    return "a grey image" if card.channels == 1 else "a grey or a colour image"
+
+
+def _varies(pixels: np.ndarray) -> bool:
+    """Tell whether there are two different values; NaN and inf are none."""
+    values = pixels if pixels.dtype.kind in "ui" else pixels[np.isfinite(pixels)]
+    return bool(values.size) and bool(values.min() != values.max())

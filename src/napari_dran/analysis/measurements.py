@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from skimage.measure import regionprops
 
 from ..files.atomic import writing
 from ..slices import COLOUR_SAMPLES
 from ..volume import Volume
 
 CUBIC_MM_PER_ML = 1000.0
+
+_EMPTY: dict[str, list[object]] = {"label": []}
+"""The table of an image without objects."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def measure(
     list of Measurement
         By time and label.
     """
+    from skimage.measure import regionprops
+
     grey = None if image is None else _grey(image)
     times = range(labels.shape[0]) if "t" in labels.axes else [None]
     found = []
@@ -167,15 +171,65 @@ def write_csv(
     FileWriteError
         The file cannot be written, or is there already.
     """
-    table = columns(measurements, unit) or {"label": []}
+    return write_table(columns(measurements, unit), path, overwrite=overwrite)
+
+
+def write_table(
+    table: Mapping[str, Sequence[object]], path: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write the :func:`columns` of an image; see :func:`write_csv`."""
+    table = table or _EMPTY
+    rows = zip(*table.values(), strict=True)
+    return _write(list(table), rows, path, overwrite=overwrite)
+
+
+def write_tables(
+    tables: Mapping[str, Mapping[str, Sequence[object]]],
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+) -> Path:
+    """Write measurements of several images as one table.
+
+    Parameters
+    ----------
+    tables : mapping
+        Name of the image's file, for the column "file_name" -> its :func:`columns`.
+        Images may have columns of their own, as those in other units; the rest of such
+        a column stays empty.
+    path : str or Path
+        The file.
+    overwrite : bool
+        Replace what is there.
+
+    Raises
+    ------
+    FileWriteError
+        The file cannot be written, or is there already.
+    """
+    titles = list(dict.fromkeys(title for table in tables.values() for title in table))
+    rows = [
+        (name, *(dict(zip(table, row, strict=True)).get(title) for title in titles))
+        for name, table in tables.items()
+        for row in zip(*table.values(), strict=True)
+    ]
+    return _write(["file_name", *(titles or _EMPTY)], rows, path, overwrite=overwrite)
+
+
+def _write(
+    titles: Sequence[str],
+    rows: Iterable[tuple[object, ...]],
+    path: str | Path,
+    *,
+    overwrite: bool,
+) -> Path:
     target = Path(path).expanduser()
-    rows: Iterable[tuple[object, ...]] = zip(*table.values(), strict=True)
     with (
         writing(target, overwrite=overwrite) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table)
+        writer.writerow(titles)
         writer.writerows([_rounded(value) for value in row] for row in rows)
     return target
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ Found = TypeVar("Found")
 
 
 class Runner:
-    """A network and the device it runs on.
+    """A network and the device it runs on; several threads may share it.
 
     Parameters
     ----------
@@ -36,7 +37,9 @@ class Runner:
         self.device_name = device
         self.device = devices.choose_device(device)
         self.weights = weights
+        self.notes: tuple[str, ...] = ()
         self._network: nn.Module | None = None
+        self._lock = Lock()
 
     def run(self, pixels: np.ndarray, work: Callable[[Any, Tensor], Found]) -> Found:
         """Call ``work(network, pixels)`` on the device.
@@ -53,25 +56,52 @@ class Runner:
         OutOfMemoryError, DeviceError
             The device could not do it.
         """
-        import torch
+        with self._lock:
+            try:
+                return self._run(pixels, work)
+            except NotImplementedError as error:
+                # What PyTorch raises where a device, MPS above all, lacks an operation.
+                if self.device.type == "cpu":
+                    raise self._failed(error) from error
+                self.notes = (
+                    f"{self.device} lacks an operation, so the CPU did the work: {error}",
+                )
+                self.device = devices.choose_device("cpu")
+            return self._run(pixels, work)
 
+    def load(self) -> None:
+        """Load the network, if that has not been done; see ``load_weights`` for the errors."""
         if self._network is None:
             self._network = load_weights(self.weights)[0]
+
+    def free_cache(self) -> None:
+        """Give back device memory that is kept for the next slice; the network stays."""
+        devices.free_cache(self.device)
+
+    def release(self) -> None:
+        """Give back all device memory; the next run moves the network there again."""
+        with self._lock:
+            if self._network is not None:
+                self._network.to("cpu")
+            devices.free_cache(self.device)
+
+    def _run(self, pixels: np.ndarray, work: Callable[[Any, Tensor], Found]) -> Found:
+        import torch
+
+        self.load()
+        assert self._network is not None
         try:
             with torch.inference_mode():
                 network = self._network.to(self.device)
                 return work(network, torch.from_numpy(pixels)[None].to(self.device))
+        except NotImplementedError:
+            raise
         except (RuntimeError, MemoryError) as error:
             if devices.ran_out_of_memory(error):
                 size = int(np.prod(pixels.shape[1:]))
                 raise devices.out_of_memory(self.device, size, BYTES_PER_PIXEL) from error
             # Not a RuntimeError: those get lost in napari's workers.
-            raise DeviceError(
-                f"The network failed on {self.device}: {error}. Try device='cpu'."
-            ) from error
+            raise self._failed(error) from error
 
-    def release(self) -> None:
-        """Give back all device memory."""
-        if self._network is not None:
-            self._network.to("cpu")
-        devices.free_cache(self.device)
+    def _failed(self, error: Exception) -> DeviceError:
+        return DeviceError(f"The network failed on {self.device}: {error}. Try device='cpu'.")

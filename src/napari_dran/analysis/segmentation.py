@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..denoising.denoiser import as_volume
-from ..errors import InputError
+from ..errors import WeightsError
 from ..intensity import Window
 from ..volume import Volume
 from ..weights import Card, read_card, require_task
-from .denoising_first import Denoise, denoise_first, denoise_options, passes, share
-from .inputs import AUTO, NetworkInput, network_input
+from .denoising_first import Denoise
+from .inputs import AUTO, NetworkInput
 from .layers import labels_layer, layer_volume
-from .objects import connected_objects, drop_small, mean_inside, split_touching
+from .objects import inside, mean_inside, number_objects, split_touching
+from .preparation import check_share, check_size, pixels_of, prepare
 from .runner import Runner
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Segmentation:
     denoised : bool
         Whether it was denoised first.
     scores : mapping
-        Label -> mean probability inside it, over all time points.
+        Label -> mean probability inside it.
     notes : tuple of str
         Sentences to read before trusting the result.
     """
@@ -68,8 +69,15 @@ class Segmentation:
 
     @property
     def count(self) -> int:
-        """Number of objects."""
+        """Number of labels."""
         return len(self.scores)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Label -> what it is."""
+        kinds = _kinds(self.card)
+        several = len(kinds) > 1 and not self.card.border
+        return {label: kinds[label - 1] if several else kinds[0] for label in self.scores}
 
 
 class Segmenter:
@@ -125,7 +133,8 @@ class Segmenter:
             Least probability, from 0 to 1.
         minimum_size : float
             Smaller objects are dropped: area in a single slice, volume in a stack, in
-            the square or the cube of the image's unit (mm, um, or pixels).
+            the square or the cube of the image's unit; of classes, smaller parts. Where
+            the unit is "pixel", a number of pixels.
         denoise : bool or mapping
             Denoise first; a mapping gives weights, window, axis, strength.
         contrast_limits : pair of float, optional
@@ -147,37 +156,45 @@ class Segmenter:
         Cancelled
             ``progress`` returned False.
         """
-        threshold = check_share("threshold", threshold)
-        if not minimum_size >= 0:
-            raise InputError(f"Expected a minimum size of 0 or more, got {minimum_size}.")
-        volume, options = as_volume(image, axes), denoise_options(denoise)
-        seen = network_input(volume, self.card, window, axis, contrast_limits)
-        count, before = len(seen.indices), 0
-        if options is not None:
-            before = count * passes(volume, self.card)
-            volume = denoise_first(
-                volume, self.card, options, self._runner.device_name,
-                share(progress, 0, before + count),
-            )  # fmt: skip
-            seen = replace(seen, planes=network_input(volume, self.card, window, axis,
-                                                      contrast_limits).planes)  # fmt: skip
-        tell = share(progress, before, before + count)
-        labels, probability = self._segment(seen, threshold, tell)
-        labels, scores = _finished(labels, probability, seen, volume, minimum_size, self.card)
-        notes = seen.planes.notes
+        threshold, smallest = check_share("threshold", threshold), check_size(minimum_size)
+        ready = prepare(
+            image, self.card, self._runner.device_name, axes=axes, window=window, axis=axis,
+            denoise=denoise, contrast_limits=contrast_limits, progress=progress,
+        )  # fmt: skip
+        volume, seen = ready.image, ready.seen
+        try:
+            labels, probability, kind = self._segment(seen, threshold, ready.tell)
+        finally:
+            self._runner.free_cache()
+        number_objects(labels, seen.planes.axes, seen.axis, kind, pixels_of(smallest, volume))
+        scores = mean_inside(labels, probability)
+        notes = (*ready.notes, *self._runner.notes)
         if not scores:
-            notes = (*notes, f"Nothing was found: no {self.card.classes[0]} above {threshold:g}.")
-        place = volume.with_data(labels, axes=seen.planes.axes)
+            what = " or ".join(_kinds(self.card))
+            notes = (*notes, f"Nothing was found: no {what} above {threshold:g}.")
+        history = (*volume.history, self._history(threshold))
         return Segmentation(
-            labels=replace(place, history=(*volume.history, self._history(threshold))),
-            probability=volume.with_data(probability, axes=seen.planes.axes),
+            labels=volume.with_data(labels, axes=seen.planes.axes, history=history),
+            probability=volume.with_data(probability, axes=seen.planes.axes, history=history),
             image=volume,
             card=self.card,
             axis=seen.axis,
-            denoised=options is not None,
+            denoised=ready.denoised,
             scores=scores,
             notes=notes,
         )
+
+    def load(self) -> None:
+        """Load the network now, so that what is wrong with it is known before any work.
+
+        Raises
+        ------
+        WeightsError
+            The file is damaged.
+        MissingPackageError
+            What the network is made of is not installed.
+        """
+        self._runner.load()
 
     def release(self) -> None:
         """Give back all device memory."""
@@ -185,25 +202,29 @@ class Segmenter:
 
     def _segment(
         self, seen: NetworkInput, threshold: float, tell: Callable[[int, int], object]
-    ) -> tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, str]:
+        """Return labels, probability, and what kind of labels they are."""
         shape = seen.planes.data[0].shape
         probability = np.zeros(shape, dtype=np.float32)
         labels = np.zeros(shape, dtype=np.int32)
+        kind = "mask"
         for number, index in enumerate(seen.indices, start=1):
-            found = self._runner.run(seen.pixels(index), self._probabilities)
-            inside = 1 - found[0]
-            probability[index] = inside
-            if self.card.border:
-                labels[index] = split_touching(found, threshold)
-            elif len(found) > 2:
-                labels[index] = np.where(inside >= threshold, found[1:].argmax(0) + 1, 0)
-            else:
-                labels[index] = inside >= threshold
+            pixels = seen.pixels(index)
+            if pixels is not None:
+                found = self._runner.run(pixels, self._probabilities)
+                probability[index] = inside(found)
+                if self.card.border:
+                    kind, labels[index] = "slices", split_touching(found, threshold)
+                else:
+                    mask = probability[index] >= threshold
+                    kind = "classes" if len(found) > 2 else "mask"
+                    labels[index] = np.where(mask, found[1:].argmax(0) + 1, 0)
             tell(number, len(seen.indices))
-        return labels, probability
+        return labels, probability, kind
 
     def _probabilities(self, network: Any, pixels: Tensor) -> np.ndarray:
         """Return float32 (classes, height, width) for (1, channels, height, width)."""
+        import torch
         from monai.inferers import SlidingWindowInferer
         from torch.nn import functional as F
 
@@ -215,14 +236,23 @@ class Segmenter:
                 pixels, smaller, mode="bilinear", align_corners=False, antialias=factor < 1
             )
         if max(pixels.shape[-2:]) > LARGEST_SIDE:
-            inferer = SlidingWindowInferer(LARGEST_SIDE, overlap=OVERLAP, mode="gaussian")
-            logits = inferer(pixels, network)
+            # A window no larger than the slice, which would be filled up with black otherwise.
+            sides = tuple(min(side, LARGEST_SIDE) for side in pixels.shape[-2:])
+            logits = SlidingWindowInferer(sides, overlap=OVERLAP, mode="gaussian")(pixels, network)
         else:
             logits = network(pixels)
-        found = logits.float().softmax(1)
+        found = logits.float()
+        # A single output tells the object from all else.
+        single = found.shape[1] == 1
+        found = torch.cat([-found, found], 1).sigmoid() if single else found.softmax(1)
         if tuple(found.shape[-2:]) != size:
             found = F.interpolate(found, size, mode="bilinear", align_corners=False)
         result: np.ndarray = found[0].cpu().numpy()
+        if not np.isfinite(result).all():
+            raise WeightsError(
+                f"The weights {self.card.name!r} gave values that are not finite, so they are of "
+                "no use. Choose other weights."
+            )
         return result
 
     def _history(self, threshold: float) -> dict[str, Any]:
@@ -279,8 +309,6 @@ def segment(
     UserWarning
         What to know before trusting the result (``Segmentation.notes``).
     """
-    import warnings
-
     segmenter = Segmenter(weights, device=device)
     options: dict[str, Any] = {
         "window": window, "axis": axis, "threshold": threshold, "minimum_size": minimum_size,
@@ -302,46 +330,7 @@ def segment(
     return (labels, probability) if probabilities else labels
 
 
-def check_share(name: str, value: float) -> float:
-    """Return a share; raise InputError if it is not within 0 and 1."""
-    if not 0 <= value <= 1:
-        raise InputError(f"Expected a {name} from 0 to 1, got {value}.")
-    return float(value)
-
-
-def _finished(
-    labels: np.ndarray,
-    probability: np.ndarray,
-    seen: NetworkInput,
-    volume: Volume,
-    minimum_size: float,
-    card: Card,
-) -> tuple[np.ndarray, dict[int, float]]:
-    """Give the objects of each time point numbers, drop small ones, and score the others."""
-    times = range(len(labels)) if "t" in seen.planes.axes else [slice(None)]
-    smallest = minimum_size / float(np.prod(volume.spacing))
-    classes = card.classes[:-1] if card.border else card.classes
-    for time in times:
-        part = labels[time]
-        if card.border:
-            part = _numbered_on(part, seen)
-        elif len(classes) == 1:
-            part = connected_objects(part > 0)
-        else:
-            continue
-        labels[time] = drop_small(part, smallest)
-    return labels, mean_inside(labels, probability)
-
-
-def _numbered_on(labels: np.ndarray, seen: NetworkInput) -> np.ndarray:
-    """Let the numbers of each slice go on from the slice before."""
-    if labels.ndim == 2:
-        return labels
-    axis = "zyx".index(seen.axis)
-    moved = np.moveaxis(labels, axis, 0).copy()
-    last = 0
-    for plane in moved:
-        highest = int(plane.max())
-        plane[plane > 0] += last
-        last += highest
-    return np.moveaxis(moved, 0, axis)
+def _kinds(card: Card) -> tuple[str, ...]:
+    """Name the kinds of object that a network finds."""
+    kinds = card.classes[:-1] if card.border else card.classes
+    return kinds or ("object",)
