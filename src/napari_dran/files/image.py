@@ -60,7 +60,8 @@ def write_image(volume: Volume, path: Path) -> None:
     Parameters
     ----------
     volume : Volume
-        For PNG one 2-D image, grey or colour, of bool (grey only), uint8 or uint16.
+        For PNG one 2-D image, grey or colour, of bool (grey only), uint8 or uint16; or
+        labels: grey integers of 32 or 64 bits from 0 to 65535, which become uint16.
     path : Path
         Where to write; ends in .tif, .tiff or .png.
 
@@ -82,6 +83,8 @@ def write_image(volume: Volume, path: Path) -> None:
         )
     data = data.reshape(data.shape[-plane:])
     samples = volume.shape[-1] if volume.rgb else 1
+    if data.dtype.kind in "iu" and data.dtype.itemsize > 2 and not volume.rgb:
+        data = _labels(data)
     if data.dtype.name not in _PNG_DTYPES or (volume.rgb and data.dtype == bool):
         raise InputError(
             f"A PNG file holds uint8 or uint16, this image is {data.dtype}. "
@@ -96,6 +99,17 @@ def write_image(volume: Volume, path: Path) -> None:
     else:
         _write_png(volume, np.ascontiguousarray(data), path)
     return None
+
+
+def _labels(data: np.ndarray) -> np.ndarray:
+    """Return labels in 16 bits."""
+    low, high = data.min(), data.max()
+    if low < 0 or high > np.iinfo(np.uint16).max:
+        raise InputError(
+            f"A PNG file holds numbers from 0 to 65535, these {data.dtype} go from {low} to {high}."
+            " Write .tif or .nii.gz instead, which keep every value."
+        )
+    return data.astype(np.uint16)
 
 
 def _read_picture(path: Path) -> tuple[np.ndarray, dict[str, Any]]:

@@ -133,7 +133,8 @@ def write_nifti(volume: Volume, path: Path) -> None:
     bool becomes uint8 and float16 becomes float32. A slice that lies somewhere in space
     becomes a volume of one slice, as ITK would lose the place of a 2-D file. The last
     step of the history is added to the description if there is room, and all of it as
-    a comment extension.
+    a comment extension. Integers where the file had another type, as labels are, lose
+    the image's intent and display range.
 
     Parameters
     ----------
@@ -176,6 +177,10 @@ def write_nifti(volume: Volume, path: Path) -> None:
             data = data.reshape(old_shape)
         header = kept.header.copy()
         header.extensions = type(header.extensions)(kept.header.extensions)
+        if _are_labels(volume, kept):
+            # The image's display range would show labels black.
+            header["cal_min"] = header["cal_max"] = 0
+            header.set_intent("none")
     else:
         large = max(data.shape) > _LARGEST_NIFTI1_AXIS
         header = nibabel.Nifti2Header() if large else nibabel.Nifti1Header()
@@ -245,6 +250,14 @@ def _unscale(data: np.ndarray, kept: NiftiHeader) -> tuple[np.ndarray, float, fl
             if np.array_equal(_scale(whole, kept.slope, kept.inter).astype(data.dtype), data):
                 return whole, kept.slope, kept.inter
     return data, 1.0, 0.0
+
+
+def _are_labels(volume: Volume, kept: NiftiHeader) -> bool:
+    """Whether a volume holds integers of another type than those the file was read as."""
+    if volume.dtype.kind not in "biu" or volume.rgb:
+        return False
+    scaled = (kept.slope, kept.inter) != (1.0, 0.0)
+    return scaled or volume.dtype != kept.header.get_data_dtype().newbyteorder("=")
 
 
 def _name(path: Path) -> str:
