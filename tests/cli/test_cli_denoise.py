@@ -162,10 +162,11 @@ def test_dicom_folder_to_dicom_folder(
 @pytest.mark.corpus
 def test_dicom_with_residual(series: Path, tmp_path: Path) -> None:
     from napari_dran.cli.jobs import single_job
+    from napari_dran.cli.outputs import IMAGE, RESIDUAL
 
     folder = tmp_path / "there"
     folder.mkdir()
-    job = single_job(series, str(tmp_path / "out.nii.gz"), f"{folder}/")
-    assert job.residual == folder / "series.nii.gz"
+    job = single_job(series, {IMAGE: str(tmp_path / "out.nii.gz"), RESIDUAL: f"{folder}/"})
+    assert job.targets[RESIDUAL] == folder / "series.nii.gz"
     file = min(series.iterdir())
-    assert single_job(file, str(folder)).target == folder / file.stem
+    assert single_job(file, {IMAGE: str(folder)}).targets[IMAGE] == folder / file.stem

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from napari_dran.cli.jobs import folder_jobs, is_folder_of_files
+from napari_dran.cli.outputs import IMAGE, LABELS, RESIDUAL
 
 
 @pytest.fixture
@@ -54,8 +55,9 @@ def test_no_result_replaces_another(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / "in" / name).touch()
     out, residual = tmp_path / "out", tmp_path / "residual"
-    jobs, _ = folder_jobs(tmp_path / "in", str(out), str(residual))
-    assert {job.name: job.target.relative_to(out).as_posix() for job in jobs} == dict(
+    outputs = {IMAGE: str(out), RESIDUAL: str(residual), LABELS: str(tmp_path / "labels")}
+    jobs, _ = folder_jobs(tmp_path / "in", outputs)
+    assert {job.name: job.targets[IMAGE].relative_to(out).as_posix() for job in jobs} == dict(
         zip(
             names,
             ("a.bmp.png", "a.jpg.png", "a.png", "a.tif", "b.png", "c.mnc.nii.gz", "c.nii.gz",
@@ -63,7 +65,9 @@ def test_no_result_replaces_another(tmp_path: Path) -> None:
             strict=True,
         )
     )  # fmt: skip
-    assert [job.residual.name for job in jobs if job.residual] == [
+    for job in jobs:
+        assert job.targets[LABELS].name == job.targets[IMAGE].name
+    assert [job.targets[RESIDUAL].name for job in jobs] == [
         "a.bmp.tif", "a.jpg.tif", "a.png.tif", "a.tif", "b.tif", "c.mnc.nii.gz", "c.nii.gz",
         "a.tif",
     ]  # fmt: skip
@@ -119,8 +123,8 @@ def test_each_dicom_series_becomes_a_folder(corpus: Path, tree: Path, tmp_path: 
         shutil.copy(corpus / "volumes" / "dicom_single" / name, mixed)
     assert is_folder_of_files(tree)
     (series / "reports").mkdir()
-    jobs, ignored = folder_jobs(tree, str(tmp_path / "out"))
-    targets = {str(job.target.relative_to(tmp_path / "out")) for job in jobs}
+    jobs, ignored = folder_jobs(tree, {IMAGE: str(tmp_path / "out")})
+    targets = {str(job.targets[IMAGE].relative_to(tmp_path / "out")) for job in jobs}
     assert targets == {
         "one.nii.gz",
         "bad.nii.gz",
@@ -140,11 +144,13 @@ def test_series_beside_other_results_gets_a_folder_of_its_own(
     shutil.copy(file, tree)
     shutil.copy(file, tree / "a")
     (tree / "a" / "two.png").unlink()
-    jobs, _ = folder_jobs(tree, str(tmp_path / "out"), str(tmp_path / "residual"))
-    pairs = {(job.target.name, job.residual and job.residual.name) for job in jobs}
+    outputs = {IMAGE: str(tmp_path / "out"), RESIDUAL: str(tmp_path / "residual")}
+    jobs, _ = folder_jobs(tree, outputs)
+    pairs = {(job.targets[IMAGE].name, job.targets[RESIDUAL].name) for job in jobs}
     assert ("emri_small", "emri_small.nii.gz") in pairs
-    assert len({job.target for job in jobs}) == len(jobs) == 4
-    folders = [job.target for job in jobs if not job.target.suffix]
+    targets = [job.targets[IMAGE] for job in jobs]
+    assert len(set(targets)) == len(jobs) == 4
+    folders = [target for target in targets if not target.suffix]
     assert not any(a in b.parents for a in folders for b in folders)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..files.atomic import writing
 from ..slices import COLOUR_SAMPLES
 from ..volume import Volume
+from .preparation import lengths
 
 CUBIC_MM_PER_ML = 1000.0
 
@@ -22,7 +23,7 @@ _EMPTY: dict[str, list[object]] = {"label": []}
 
 @dataclass(frozen=True)
 class Measurement:
-    """One object, measured in the unit of its image.
+    """One object, measured in the unit of its image; in pixels where that is "pixel".
 
     Parameters
     ----------
@@ -37,9 +38,11 @@ class Measurement:
     volume : float or None
         In unit^3; None for a single slice.
     diameter : float
-        Of the circle of the same area or, in a stack, the ball of the same volume.
+        Of the ball of the same volume or, for an object of a single slice, of the
+        circle of the same area.
     mean_intensity : float or None
-        Of the image inside, channels averaged; None without an image.
+        Of the image inside, channels averaged, NaN and inf left out; None without an
+        image.
     score : float or None
         How sure it is, from 0 to 1.
     centre : tuple of float
@@ -84,30 +87,29 @@ def measure(
     list of Measurement
         By time and label.
     """
-    from skimage.measure import regionprops
-
-    grey = None if image is None else _grey(image)
+    values = None if image is None else _channels_last(image)
     times = range(labels.shape[0]) if "t" in labels.axes else [None]
     found = []
     for time in times:
         part = np.asarray(labels.data if time is None else labels.data[time])
-        values = grey if grey is None or time is None else grey[time]
-        for region in regionprops(part, intensity_image=values, spacing=labels.spacing):
-            label = int(region.label)
-            centre = tuple(
-                float(c) / s for c, s in zip(region.centroid, labels.spacing, strict=True)
-            )
-            area, volume = _size(region, labels, axis)
+        its_values = values if values is None or time is None else values[time]
+        for number, where in enumerate(_boxes(part), start=1):
+            if where is None:
+                continue
+            inside = part[where] == number
+            area, volume, diameter = _size(inside, labels, axis)
+            start = [part.start for part in where]
+            centre = tuple((np.argwhere(inside).mean(0) + start).tolist())
             found.append(
                 Measurement(
-                    label=label,
-                    name=names if isinstance(names, str) else names.get(label, "object"),
+                    label=number,
+                    name=names if isinstance(names, str) else names.get(number, "object"),
                     time=time,
                     area=area,
                     volume=volume,
-                    diameter=float(region.equivalent_diameter_area),
-                    mean_intensity=None if values is None else float(region.intensity_mean),
-                    score=None if scores is None else scores.get(label),
+                    diameter=diameter,
+                    mean_intensity=None if its_values is None else _mean(its_values[where][inside]),
+                    score=None if scores is None else scores.get(number),
                     centre=centre if time is None else (float(time), *centre),
                 )
             )
@@ -239,23 +241,42 @@ def _rounded(value: object) -> object:
     return f"{value:.6g}" if isinstance(value, float) and math.isfinite(value) else value
 
 
-def _grey(image: Volume) -> np.ndarray:
-    """Average the channels of an image; its axes become "[t][z]yx"."""
+def _channels_last(image: Volume) -> np.ndarray:
+    """Return a view with the axes "[t][z]yx" and perhaps channels, without alpha."""
     data = np.asarray(image.data)
     if image.rgb:
-        averaged: np.ndarray = data[..., :COLOUR_SAMPLES].mean(-1)
-        return averaged
-    return data.mean(0) if "c" in image.axes else data
+        return data[..., :COLOUR_SAMPLES]
+    return np.moveaxis(data, 0, -1) if image.axes[0] == "c" else data
 
 
-def _size(region: object, labels: Volume, axis: str) -> tuple[float, float | None]:
-    """Return the largest cross-section, and the volume of a stack."""
-    size = float(region.area)  # type: ignore[attr-defined]
-    if "z" not in labels.axes:
-        return size, None
-    number = labels.spatial_axes.index(axis)
-    inside = region.image  # type: ignore[attr-defined]
-    others = tuple(n for n in range(inside.ndim) if n != number)
-    return float(inside.sum(others).max()) * size / float(inside.sum()) / labels.spacing[
-        number
-    ], size
+def _mean(values: np.ndarray) -> float | None:
+    """Average what is finite; None if nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean(dtype=np.float64)) if finite.size else None
+
+
+def _boxes(labels: np.ndarray) -> list[tuple[slice, ...] | None]:
+    """Find the box around each label from 1 on; None where there is no such label."""
+    from scipy.ndimage import find_objects
+
+    boxes: list[tuple[slice, ...] | None] = find_objects(labels)
+    return boxes
+
+
+def _size(inside: np.ndarray, labels: Volume, axis: str) -> tuple[float, float | None, float]:
+    """Return largest cross-section, volume of a stack, and diameter of an object."""
+    letters, spacing = labels.spatial_axes, lengths(labels)
+    if "z" not in letters:
+        area = float(inside.sum()) * math.prod(spacing)
+        return area, None, _circle(area)
+    number = letters.index(axis)
+    counts = inside.sum(tuple(n for n in range(inside.ndim) if n != number))
+    area = float(counts.max()) * math.prod(s for n, s in enumerate(spacing) if n != number)
+    volume = float(inside.sum()) * math.prod(spacing)
+    # In a single slice, how far an object reaches is not known, only how wide it is.
+    flat = np.count_nonzero(counts) == 1
+    return area, volume, _circle(area) if flat else (6 * volume / math.pi) ** (1 / 3)
+
+
+def _circle(area: float) -> float:
+    return 2 * math.sqrt(area / math.pi)

@@ -9,8 +9,10 @@ import typer
 from .console import show
 from .demo import demo
 from .denoise import denoise
+from .detect import detect
 from .evaluate import evaluate
 from .info import info
+from .segment import segment
 from .shell import Shell
 from .train import train
 from .weights import weights
@@ -18,7 +20,8 @@ from .weights import weights
 app = typer.Typer(
     cls=Shell,
     name="napari-dran",
-    help="Remove noise from medical images and micrographs. Not a medical device.",
+    help="Remove noise from medical images and micrographs; segment them, and detect objects. "
+    "Not a medical device.",
     epilog="Start with 'napari-dran demo'. Exit codes: 0 done, 1 some files of a folder failed, "
     "2 error, 130 stopped with Ctrl-C.",
     no_args_is_help=True,
@@ -46,6 +49,6 @@ def options(
     """Read the options that stand before a subcommand."""
 
 
-for command in (denoise, info, evaluate, train, demo):
+for command in (denoise, segment, detect, info, evaluate, train, demo):
     app.command()(command)
 app.add_typer(weights, name="weights")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import denoising
-from ..errors import DranError
-from .console import default, fail, on_terminal, one_line, progress_bar, seconds, show, tell
-from .jobs import Job, folder_jobs, is_folder_of_files, single_job
-from .shell import SOME_FILES_FAILED
+from .batch import Batch
+from .console import default, on_terminal, progress_bar, seconds, tell
+from .options import Axis, Device, Overwrite, Quiet, Series, Source
+from .outputs import IMAGE, RESIDUAL
 
 if TYPE_CHECKING:
     from ..denoising import Denoised, Denoiser
+    from .jobs import Job
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,7 @@ class Settings:
 
 
 def denoise(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help="Image file, DICOM folder, or folder of files.")
-    ],
+    source: Source,
     output: Annotated[
         str,
         typer.Option(
@@ -54,15 +52,11 @@ def denoise(
             "bone, abdomen, ... Values outside stay as they are."
         ),
     ] = default(denoising.denoise, "window"),
-    axis: Annotated[
-        str, typer.Option(help="Axis to slice across: 0, 1, 2, or axial, coronal, sagittal.")
-    ] = str(default(denoising.denoise, "axis")),
+    axis: Axis = f"{default(denoising.denoise, 'axis')}",
     strength: Annotated[
         float, typer.Option(help="Share of the noise to take away, 0 to 2.")
     ] = default(denoising.denoise, "strength"),
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = default(
-        denoising.denoise, "device"
-    ),
+    device: Device = default(denoising.denoise, "device"),
     batch: Annotated[
         int | None, typer.Option(help="Slices at a time.", show_default="what fits into memory")
     ] = default(denoising.denoise, "batch"),
@@ -70,14 +64,9 @@ def denoise(
         str | None,
         typer.Option(metavar="PATH", help="Also write what was taken away: before minus after."),
     ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(help="Which series of a DICOM folder: number, UID or the end of the UID."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that exist.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    series: Series = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """Remove noise from images and volumes, slice by slice.
 
@@ -85,18 +74,15 @@ def denoise(
     the same tree again; a file that fails does not stop the others.
     """
     settings = Settings(window, axis, strength, overwrite, quiet)
-    source = source.expanduser()
-    if is_folder_of_files(source):
-        jobs, ignored = folder_jobs(source, output, residual, overwrite=overwrite)
-        denoiser = denoising.Denoiser(weights, device=device, batch=batch)
-        _run_all(jobs, ignored, denoiser, settings)
-    else:
-        job = single_job(source, output, residual, series, overwrite=overwrite)
-        denoiser = denoising.Denoiser(weights, device=device, batch=batch)
-        _run(job, denoiser, settings)
+    outputs = {IMAGE: output, RESIDUAL: residual}
+    images = Batch(source, outputs, series, overwrite=overwrite, quiet=quiet)
+    denoiser = denoising.Denoiser(weights, device=device, batch=batch)
+    for job, result in images.run(lambda job: _run(job, denoiser, settings)):
+        images.note(job, result.notes)
+    images.end("Denoised")
 
 
-def _run(job: Job, denoiser: Denoiser, settings: Settings) -> None:
+def _run(job: Job, denoiser: Denoiser, settings: Settings) -> Denoised:
     """Read, denoise and write one image."""
     from ..files import read_volume, write_volume
 
@@ -110,36 +96,14 @@ def _run(job: Job, denoiser: Denoiser, settings: Settings) -> None:
             strength=settings.strength,
             progress=progress,
         )
-    write_volume(result.image, job.target, overwrite=settings.overwrite)
-    if job.residual is not None:
+    write_volume(result.image, job.targets[IMAGE], overwrite=settings.overwrite)
+    if RESIDUAL in job.targets:
         taken = result.noise.with_data(result.noise.data * settings.strength)
-        write_volume(taken, job.residual, overwrite=settings.overwrite)
-    if not settings.quiet:
-        for note in result.notes:
-            tell(f"{job.name}: {note}", "yellow")
+        write_volume(taken, job.targets[RESIDUAL], overwrite=settings.overwrite)
     if not settings.quiet and on_terminal():
-        tell(f"{job.target}: {_summary(result)}, {seconds(time.monotonic() - started)}")
-
-
-def _run_all(jobs: list[Job], ignored: int, denoiser: Denoiser, settings: Settings) -> None:
-    """Run every job; report those that fail and go on."""
-    failed = 0
-    for job in jobs:
-        try:
-            for path in (job.target, job.residual):
-                if path is not None:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-            _run(job, denoiser, settings)
-        except Exception as error:  # one bad file must not stop the rest
-            failed += 1
-            kind = "" if isinstance(error, DranError) else f"unexpected {type(error).__name__}: "
-            fail(f"{job.name}: {kind}{one_line(error)}")
-    done = len(jobs) - failed
-    left = f" {ignored} other files were left out." if ignored else ""
-    if not settings.quiet:
-        show(f"Denoised {done} of {len(jobs)} images, {failed} failed.{left}")
-    if failed:
-        raise typer.Exit(SOME_FILES_FAILED)
+        took = seconds(time.monotonic() - started)
+        tell(f"{job.targets[IMAGE]}: {_summary(result)}, {took}")
+    return result
 
 
 def _summary(result: Denoised) -> str:

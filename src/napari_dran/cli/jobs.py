@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 from ..errors import FileReadError, InputError, OutputExistsError
-from ..files import DICOM_SUFFIXES, READABLE_SUFFIXES, WRITABLE_SUFFIXES
+from ..files import DICOM_SUFFIXES, READABLE_SUFFIXES
 from ..files.atomic import check_target
 from ..files.dicom_series import find, is_dicom
-
-RESIDUAL_SUFFIXES = tuple(suffix for suffix in WRITABLE_SUFFIXES if suffix != ".png")
-"""Formats that hold negative fractions."""
+from .outputs import VOLUME, Output
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image to denoise.
+    """One image to work on.
 
     Parameters
     ----------
     source : Path
         A file or a DICOM folder.
-    target : Path
-        The file, or DICOM folder, to write.
-    residual : Path or None
-        The file for what was taken away.
+    targets : mapping
+        Kind of output -> the file, or DICOM folder, to write.
     series : str or None
         Which series of a DICOM folder.
     name : str
         For messages: the path inside the folder that is worked through.
+    file : str
+        For tables: the same with "/" on every system, and without remarks.
     """
 
     source: Path
-    target: Path
-    residual: Path | None = None
+    targets: Mapping[Output, Path] = field(default_factory=dict)
     series: str | None = None
     name: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An image in a folder, and the path inside that its outputs are named after."""
+
+    source: Path
+    place: Path
+    name: str
+    file: str
+    is_series: bool = False
+    series: str | None = None
 
 
 def is_folder_of_files(source: Path) -> bool:
@@ -66,8 +77,7 @@ def is_folder_of_files(source: Path) -> bool:
 
 def single_job(
     source: Path,
-    output: str,
-    residual: str | None = None,
+    outputs: Mapping[Output, str | None],
     series: str | None = None,
     *,
     overwrite: bool = False,
@@ -78,11 +88,9 @@ def single_job(
     ----------
     source : Path
         What to read.
-    output : str
-        A file name with a suffix; for DICOM also the name of a folder. A file
-        as input can be written into an existing folder, under its own name.
-    residual : str, optional
-        The same for the residual, which cannot be DICOM or PNG.
+    outputs : mapping
+        Kind of output -> a file name with a suffix, or an existing folder to put it
+        into; for some kinds of DICOM also the name of a new folder. None: is not made.
     series : str, optional
         Which series of a DICOM folder.
     overwrite : bool
@@ -93,39 +101,31 @@ def single_job(
     InputError, FileWriteError
         A name that cannot be written, or that would replace the input.
     """
-    target = _place(output, source)
-    extra = None
-    if residual is not None:
-        extra = _place(residual, source, residual_name(source))
-        _check_residual(extra)
-    _check_suffix(target, source)
-    for path in (target, extra):
-        if path is not None:
-            _check_apart(path, source)
-            check_target(path, overwrite)
-    if target == extra:
-        raise InputError(
-            f"Result and residual would both be written to {target}. Choose two names."
-        )
-    return Job(source, target, extra, series, source.resolve().name)
+    given = {kind: output for kind, output in outputs.items() if output is not None}
+    targets = {kind: _place(output, source, kind) for kind, output in given.items()}
+    for kind, path in targets.items():
+        _check_suffix(path, source, kind)
+        _check_apart(path, source)
+        new = _is_new_folder(given[kind], kind)
+        check_target(path.parent if new else path, overwrite)
+    _check_different(targets, "names")
+    name = source.resolve().name
+    return Job(source, targets, series, name, name)
 
 
-def folder_jobs(
-    source: Path, output: str, residual: str | None = None, *, overwrite: bool = False
-) -> tuple[list[Job], int]:
-    """Plan the work on a folder of files: the same tree again below ``output``.
+def folder_jobs(source: Path, outputs: Mapping[Output, str | None]) -> tuple[list[Job], int]:
+    """Plan the work on a folder of files: the same tree again below each output folder.
 
-    Each DICOM series becomes a folder. Files of formats that can only be read
-    become NIfTI (MINC) or PNG (other pictures), a.jpg beside a.png as a.jpg.png.
+    Each DICOM series becomes a folder, or a NIfTI file. Files of formats that can only
+    be read become NIfTI (MINC) or another picture (JPEG), a.jpg beside a.png as
+    a.jpg.png.
 
     Parameters
     ----------
     source : Path
         Searched to the bottom; hidden files and folders are left out.
-    output, residual : str
-        Folders, made if their parent exists.
-    overwrite : bool
-        Whether files there may be replaced; otherwise each is an error of its own.
+    outputs : mapping
+        Kind of output -> folder, made if its parent exists. None: is not made.
 
     Returns
     -------
@@ -138,86 +138,85 @@ def folder_jobs(
     ------
     InputError, FileWriteError
         An output folder that lies inside the input, or cannot be made; one folder
-        for results and residuals.
+        for two kinds of output.
     """
-    root, extra_root = Path(output).expanduser(), None
-    _check_root(root, source)
-    if residual:
-        extra_root = Path(residual).expanduser()
-        _check_root(extra_root, source)
-        if extra_root.resolve() == root.resolve():
-            raise InputError(
-                f"Results and residuals would both be written to {root}. Choose two folders."
-            )
-    plain: dict[Path, Path] = {}
-    ignored = 0
-    dicom_folders: dict[Path, None] = {}
-    for path, inside in _files(source):
-        if _is_plain(path):
-            plain[path] = inside
-        elif is_dicom(path):
-            dicom_folders.setdefault(path.parent)
-        else:
-            ignored += 1
-    names, extra_names = _unlike(plain, output_name), _unlike(plain, residual_name)
-    jobs: list[Job] = []
-    for path, inside in plain.items():
-        extra = extra_root and extra_root / inside.parent / extra_names[path]
-        jobs.append(Job(path, root / inside.parent / names[path], extra, None, str(inside)))
-    # Folders that will hold other results too, so no DICOM series can be the folder itself.
-    shared = {parent for job in jobs for parent in job.target.parents}
-    for folder in dicom_folders:
-        shared.update((root / folder.relative_to(source)).parents)
-    for folder in dicom_folders:
-        jobs += _series_jobs(folder, folder.relative_to(source), root, extra_root, shared)
+    roots = {kind: Path(o).expanduser() for kind, o in outputs.items() if o is not None}
+    for root in roots.values():
+        _check_root(root, source)
+    _check_different(roots, "folders")
+    found, ignored = _search(source)
+    paths = {kind: _paths(found, kind) for kind in roots}
+    jobs = [
+        Job(
+            image.source,
+            {kind: root / paths[kind][number] for kind, root in roots.items()},
+            image.series,
+            image.name,
+            image.file,
+        )
+        for number, image in enumerate(found)
+    ]
     return sorted(jobs, key=lambda job: job.name), ignored
 
 
-def output_name(source: Path) -> str:
-    """Name the output of a file: its own name, if that format can be written."""
-    name = source.name.lower()
-    if name.endswith(WRITABLE_SUFFIXES):
-        return source.name
-    return source.stem + (".nii.gz" if name.endswith(".mnc") else ".png")
+def _search(source: Path) -> tuple[list[_Found], int]:
+    """List the images below a folder, and count the files that are none."""
+    plain: list[Path] = []
+    folders: dict[Path, None] = {}
+    ignored = 0
+    for path, inside in _files(source):
+        if _is_plain(path):
+            plain.append(inside)
+        elif is_dicom(path):
+            folders.setdefault(inside.parent)
+        else:
+            ignored += 1
+    # Folders that will hold other results too, so no DICOM series can be the folder itself.
+    shared = {Path(), *(parent for inside in [*plain, *folders] for parent in inside.parents)}
+    found = [_Found(source / path, path, str(path), path.as_posix()) for path in plain]
+    for folder in folders:
+        found += _series(source, folder, folder in shared)
+    return found, ignored
 
 
-def residual_name(source: Path) -> str:
-    """Name the residual of a file: its own name, if that format holds fractions."""
-    name = source.name.lower()
-    if name.endswith(RESIDUAL_SUFFIXES):
-        return source.name
-    if source.is_dir():
-        return source.resolve().name + ".nii.gz"
-    return source.stem + (".nii.gz" if name.endswith((".mnc", *DICOM_SUFFIXES)) else ".tif")
-
-
-def _unlike(files: Iterable[Path], name: Callable[[Path], str]) -> dict[Path, str]:
-    """Name the output of each file; of two that would share a name, a.jpg gets a.jpg.png."""
-    wanted = {file: name(file) for file in files}
-    often = Counter(file.with_name(target) for file, target in wanted.items())
-    return {
-        file: target
-        if target == file.name or often[file.with_name(target)] == 1
-        else file.name + target.removeprefix(file.stem)
-        for file, target in wanted.items()
-    }
-
-
-def _series_jobs(
-    folder: Path, inside: Path, root: Path, extra_root: Path | None, shared: set[Path]
-) -> Iterator[Job]:
-    """Plan one job for each DICOM series whose files lie in ``folder`` itself."""
-    series = [info for info, _ in find(folder).series]
-    here = [info for info in series if any(file.parent == folder for file in info.files)]
-    alone = len(here) == 1 and root / inside not in shared
+def _series(source: Path, folder: Path, is_shared: bool) -> Iterator[_Found]:
+    """Yield each DICOM series whose files lie in ``folder`` itself, a path in ``source``."""
+    series = [info for info, _ in find(source / folder).series]
+    here = [info for info in series if any(f.parent == source / folder for f in info.files)]
+    alone = len(here) == 1 and not is_shared
     for info in here:
         single = len(info.files) == 1
         own = info.files[0].stem.replace(".", "_") if single else f"series-{info.number}"
-        place = inside if alone else inside / own
-        extra = extra_root and extra_root / place.parent / f"{place.name}.nii.gz"
-        what = info.files[0] if single else folder
+        place = folder if alone else folder / own
+        what = info.files[0] if single else source / folder
+        file = (what.relative_to(source) if single else place).as_posix()
         number = None if single else str(info.number)
-        yield Job(what, root / place, extra, number, f"{inside} ({info})")
+        yield _Found(what, place, f"{folder} ({info})", file, True, number)
+
+
+def _paths(images: list[_Found], kind: Output) -> list[Path]:
+    """Return where the output of each image goes, inside its root.
+
+    Of two that would share a name, a.jpg gets a.jpg.png and the series a gets
+    a.dicom.nii.gz.
+    """
+    wanted = []
+    for image in images:
+        name = image.place.name
+        if not image.is_series:
+            name = kind.name(image.source)
+        elif not kind.series:
+            name += VOLUME
+        wanted.append(image.place.with_name(name))
+    often = Counter(wanted)
+    paths = []
+    for image, path in zip(images, wanted, strict=True):
+        if often[path] > 1 and path.name != image.source.name:
+            stem = image.place.name if image.is_series else image.source.stem
+            own = f"{stem}.dicom" if image.is_series else image.source.name
+            path = path.with_name(own + path.name.removeprefix(stem))
+        paths.append(path)
+    return paths
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -236,40 +235,37 @@ def _is_plain(path: Path) -> bool:
     return name.endswith(READABLE_SUFFIXES) and not name.endswith(DICOM_SUFFIXES)
 
 
-def _place(output: str, source: Path, name: str = "") -> Path:
+def _place(output: str, source: Path, kind: Output) -> Path:
     """Return the path to write; an existing folder gets a file named like the input's."""
     path = Path(output).expanduser()
-    if not (path.is_dir() or output.endswith(("/", os.sep))):
+    is_folder = path.is_dir() or _is_new_folder(output, kind)
+    if not (is_folder or output.endswith(("/", os.sep))):
         return path
-    if name:
-        return path / name
-    if source.is_dir():
+    if kind.series and source.is_dir():
         return path
-    if is_dicom(source):
+    if kind.series and is_dicom(source):
         # A folder of DICOM files, in which a dot would pass for an unknown format.
         return path / source.stem.replace(".", "_")
-    return path / source.name
+    return path / kind.name(source)
 
 
-def _check_suffix(target: Path, source: Path) -> None:
-    if target.name.lower().endswith(WRITABLE_SUFFIXES):
+def _is_new_folder(output: str, kind: Output) -> bool:
+    path = Path(output).expanduser()
+    return kind.folder and not path.suffix and not path.exists()
+
+
+def _check_suffix(target: Path, source: Path, kind: Output) -> None:
+    if target.name.lower().endswith(kind.suffixes):
         return
-    if is_dicom(source) and (not target.suffix or target.is_dir()):
+    if kind.series and is_dicom(source) and (not target.suffix or target.is_dir()):
         return
     found = repr(target.suffix) if target.suffix else "a name without suffix"
+    reason = kind.reason or f"{found} is not a format that can be written"
+    series = " A DICOM series can also be written to a new folder, named without a suffix."
     raise InputError(
-        f"Cannot write {target}: {found} is not a format that can be written. End it in one of "
-        f"{', '.join(WRITABLE_SUFFIXES)}; a DICOM series can also be written to a new folder, "
-        "named without a suffix."
+        f"Cannot write the {kind.noun} to {target}: {reason}. End its name in one of "
+        f"{', '.join(kind.suffixes)}.{series if kind.series else ''}"
     )
-
-
-def _check_residual(path: Path) -> None:
-    if not path.name.lower().endswith(RESIDUAL_SUFFIXES):
-        raise InputError(
-            f"Cannot write the residual to {path}: it has negative fractions. End its name in one "
-            f"of {', '.join(RESIDUAL_SUFFIXES)}."
-        )
 
 
 def _check_apart(target: Path, source: Path) -> None:
@@ -278,6 +274,15 @@ def _check_apart(target: Path, source: Path) -> None:
             f"The output {target} is the input itself, which is never replaced. "
             "Choose another name or folder."
         )
+
+
+def _check_different(targets: Mapping[Output, Path], what: str) -> None:
+    for (one, place), (other, second) in combinations(targets.items(), 2):
+        if place.resolve() == second.resolve():
+            raise InputError(
+                f"The {one.noun} and the {other.noun} would both be written to {place}. "
+                f"Choose two {what}."
+            )
 
 
 def _check_root(root: Path, source: Path) -> None:

@@ -1,0 +1,92 @@
+"""Writing label images: the numbers of objects, at the place of the image they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..volume import Source, Volume
+from . import DICOM_SUFFIXES, write_volume
+from .itk import ItkHeader
+from .nifti import NiftiHeader
+
+MOST_IN_16_BITS = int(np.iinfo(np.uint16).max)
+
+
+def write_labels(
+    labels: Volume,
+    path: str | Path,
+    *,
+    names: Sequence[str] | Mapping[int, str] = (),
+    overwrite: bool = False,
+) -> Path:
+    """Write a label image in the format of its name.
+
+    The geometry is that of the image's file; what its header says of intensities
+    (display range, kind of contrast, gradients, colours) is left out. PNG and TIFF files
+    get 16 bits, which most programs read, TIFF files 32 bits if there are too many
+    objects.
+
+    Parameters
+    ----------
+    labels : Volume
+        Integers from 0, the background.
+    path : str or Path
+        A name that :func:`~napari_dran.files.write_volume` takes; or one that ends in
+        .dcm, for a segmentation object of a DICOM series.
+    names : sequence of str or mapping
+        What the objects are, for DICOM; see
+        :func:`~napari_dran.files.dicom_seg.write_dicom_seg`.
+    overwrite : bool
+        Replace what is there.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        The format cannot hold these labels.
+    FileWriteError, OutputExistsError
+        See :func:`~napari_dran.files.write_volume`.
+    """
+    path = Path(path).expanduser()
+    name = path.name.lower()
+    if name.endswith(DICOM_SUFFIXES):
+        from .dicom_seg import write_dicom_seg
+
+        named: dict[str, Any] = {"names": names} if names else {}
+        return write_dicom_seg(labels, path, overwrite=overwrite, **named)
+    if name.endswith((".png", ".tif", ".tiff")):
+        most = int(np.max(labels.data))
+        if most <= MOST_IN_16_BITS:
+            labels = labels.with_data(labels.data.astype(np.uint16))
+        elif name.endswith(".png"):
+            raise InputError(
+                f"A PNG file numbers {MOST_IN_16_BITS:,} objects, and {most:,} were found in "
+                f"{labels.name}. Write .tif or .nii.gz instead, or leave out small objects."
+            )
+    return write_volume(replace(labels, source=_place_of(labels.source)), path, overwrite=overwrite)
+
+
+def _place_of(source: Source | None) -> Source | None:
+    """Return a source that says where the image lies, and nothing of its intensities."""
+    if source is None or source.format == "image":
+        # Pictures keep their spacing in the volume alone.
+        return None
+    header = source.header
+    if isinstance(header, NiftiHeader):
+        kept = header.header.copy()
+        kept["cal_min"] = kept["cal_max"] = 0
+        kept.set_intent("label")
+        header = replace(header, header=kept, slope=1.0, inter=0.0)
+    elif isinstance(header, ItkHeader):
+        header = replace(header, entries={}, fields={})
+    return replace(source, header=header)
