@@ -15,6 +15,17 @@ from .errors import InputError
 AXES_PATTERN = re.compile(r"[tc]?z?yxs?")
 """t time or diffusion, c independent channels, z y x space, s colour samples."""
 
+LENGTHS = {
+    "meter": ("mm", 1000.0),
+    "centimeter": ("mm", 10.0),
+    "millimeter": ("mm", 1.0),
+    "micrometer": ("um", 1.0),
+    "micron": ("um", 1.0),
+    "nanometer": ("um", 0.001),
+}
+"""Units of length by the names that napari has for them (pint's) -> the unit that a volume
+has for them, and how many of it one is."""
+
 
 def guess_axes(shape: tuple[int, ...], rgb: bool | None = None) -> str:
     """Name the axes of an array that comes without names.

@@ -110,29 +110,24 @@ class Detector:
         )  # fmt: skip
         seen, letters = ready.seen, ready.seen.planes.axes
         smallest = pixels_of(size, ready.image, letters.replace(seen.axis, "")) * (1 - ROUNDING)
+        look = partial(self._objects, least=least)
         items: list[Detection] = []
         try:
             for number, index in enumerate(seen.indices, start=1):
-                places = {
-                    a: at for a, at in zip(letters, index, strict=True) if isinstance(at, int)
-                }
+                place = {a: n for a, n in zip(letters, index, strict=True) if isinstance(n, int)}
                 pixels = seen.pixels(index)
-                found = (
-                    []
-                    if pixels is None
-                    else self._runner.run(pixels, partial(self._objects, least=least))
-                )
+                found = [] if pixels is None else self._runner.run(pixels, look)
                 items += [
-                    Detection(places.get("t"), places.get(seen.axis, 0), *each)
+                    Detection(place.get("t"), place.get(seen.axis, 0), *each)
                     for each in found
-                    if each[-1].sum() >= smallest
+                    if each.mask.sum() >= smallest
                 ]
                 ready.tell(number, len(seen.indices))
         finally:
             self._runner.free_cache()
         notes = (*ready.notes, *self._runner.notes)
         if not items:
-            what = " or ".join(self.card.classes) or "object"
+            what = " or ".join(self.card.classes)
             notes = (*notes, f"Nothing was found: no {what} with a score above {least:g}.")
         return Detections(
             items=tuple(items),
@@ -187,14 +182,9 @@ class Detector:
                 corner = int(rows[0]), int(columns[0])
                 cut = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
                 x0, y0, x1, y1 = boxes[number].tolist()
-                name = self._name(int(found["labels"][number]))
+                name = self.card.classes[int(found["labels"][number]) - 1]
                 objects.append(Found((y0, x0, y1, x1), float(scores[number]), name, corner, cut))
         return objects
-
-    def _name(self, label: int) -> str:
-        """Name a class, counted from 1."""
-        classes = self.card.classes
-        return classes[label - 1] if label <= len(classes) else f"class {label}"
 
 
 def detect(

@@ -17,9 +17,6 @@ from .preparation import lengths
 
 CUBIC_MM_PER_ML = 1000.0
 
-_EMPTY: dict[str, list[object]] = {"label": []}
-"""The table of an image without objects."""
-
 
 @dataclass(frozen=True)
 class Measurement:
@@ -87,29 +84,29 @@ def measure(
     list of Measurement
         By time and label.
     """
+    from skimage.measure import regionprops
+
     values = None if image is None else _channels_last(image)
     times = range(labels.shape[0]) if "t" in labels.axes else [None]
     found = []
     for time in times:
         part = np.asarray(labels.data if time is None else labels.data[time])
         its_values = values if values is None or time is None else values[time]
-        for number, where in enumerate(_boxes(part), start=1):
-            if where is None:
-                continue
-            inside = part[where] == number
+        for region in regionprops(part):
+            label, inside = int(region.label), region.image
             area, volume, diameter = _size(inside, labels, axis)
-            start = [part.start for part in where]
-            centre = tuple((np.argwhere(inside).mean(0) + start).tolist())
+            centre = tuple(float(place) for place in region.centroid)
+            mean = None if its_values is None else _mean(its_values[region.slice][inside])
             found.append(
                 Measurement(
-                    label=number,
-                    name=names if isinstance(names, str) else names.get(number, "object"),
+                    label=label,
+                    name=names if isinstance(names, str) else names.get(label, "object"),
                     time=time,
                     area=area,
                     volume=volume,
                     diameter=diameter,
-                    mean_intensity=None if its_values is None else _mean(its_values[where][inside]),
-                    score=None if scores is None else scores.get(number),
+                    mean_intensity=mean,
+                    score=None if scores is None else scores.get(label),
                     centre=centre if time is None else (float(time), *centre),
                 )
             )
@@ -129,19 +126,21 @@ def columns(measurements: Sequence[Measurement], unit: str) -> dict[str, list[ob
     Returns
     -------
     dict
-        Title with unit -> one entry a row; columns that hold nothing are left out.
+        Title with unit -> one entry a row; columns that would hold nothing are left out.
+        Without any rows, those that are never left out.
     """
     symbol = {"um": "µm", "pixel": "px"}.get(unit, unit)
     per = CUBIC_MM_PER_ML if unit == "mm" else 1.0
     cubic = "mL" if unit == "mm" else f"{symbol}³"
+    area, diameter = f"area ({symbol}²)", f"equivalent diameter ({symbol})"
     volumes = [None if m.volume is None else m.volume / per for m in measurements]
     table: dict[str, list[object]] = {
         "label": [m.label for m in measurements],
         "name": [m.name for m in measurements],
         "time": [m.time for m in measurements],
-        f"area ({symbol}²)": [m.area for m in measurements],
+        area: [m.area for m in measurements],
         f"volume ({cubic})": list(volumes),
-        f"equivalent diameter ({symbol})": [m.diameter for m in measurements],
+        diameter: [m.diameter for m in measurements],
         "mean intensity": [m.mean_intensity for m in measurements],
         "score": [m.score for m in measurements],
     }
@@ -149,7 +148,12 @@ def columns(measurements: Sequence[Measurement], unit: str) -> dict[str, list[ob
     for number, letter in enumerate("tzyx"[4 - dimensions :]):
         if letter != "t":
             table[f"centre {letter} (px)"] = [m.centre[number] for m in measurements]
-    return {title: column for title, column in table.items() if any(v is not None for v in column)}
+    always = ("label", "name", area, diameter)
+    return {
+        title: column
+        for title, column in table.items()
+        if title in always or any(value is not None for value in column)
+    }
 
 
 def write_csv(
@@ -180,7 +184,6 @@ def write_table(
     table: Mapping[str, Sequence[object]], path: str | Path, *, overwrite: bool = False
 ) -> Path:
     """Write the :func:`columns` of an image; see :func:`write_csv`."""
-    table = table or _EMPTY
     rows = zip(*table.values(), strict=True)
     return _write(list(table), rows, path, overwrite=overwrite)
 
@@ -215,7 +218,7 @@ def write_tables(
         for name, table in tables.items()
         for row in zip(*table.values(), strict=True)
     ]
-    return _write(["file_name", *(titles or _EMPTY)], rows, path, overwrite=overwrite)
+    return _write(["file_name", *titles], rows, path, overwrite=overwrite)
 
 
 def _write(
@@ -253,14 +256,6 @@ def _mean(values: np.ndarray) -> float | None:
     """Average what is finite; None if nothing is."""
     finite = values[np.isfinite(values)]
     return float(finite.mean(dtype=np.float64)) if finite.size else None
-
-
-def _boxes(labels: np.ndarray) -> list[tuple[slice, ...] | None]:
-    """Find the box around each label from 1 on; None where there is no such label."""
-    from scipy.ndimage import find_objects
-
-    boxes: list[tuple[slice, ...] | None] = find_objects(labels)
-    return boxes
 
 
 def _size(inside: np.ndarray, labels: Volume, axis: str) -> tuple[float, float | None, float]:

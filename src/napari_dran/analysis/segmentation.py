@@ -224,7 +224,6 @@ class Segmenter:
 
     def _probabilities(self, network: Any, pixels: Tensor) -> np.ndarray:
         """Return float32 (classes, height, width) for (1, channels, height, width)."""
-        import torch
         from monai.inferers import SlidingWindowInferer
         from torch.nn import functional as F
 
@@ -241,10 +240,7 @@ class Segmenter:
             logits = SlidingWindowInferer(sides, overlap=OVERLAP, mode="gaussian")(pixels, network)
         else:
             logits = network(pixels)
-        found = logits.float()
-        # A single output tells the object from all else.
-        single = found.shape[1] == 1
-        found = torch.cat([-found, found], 1).sigmoid() if single else found.softmax(1)
+        found = logits.float().softmax(1)
         if tuple(found.shape[-2:]) != size:
             found = F.interpolate(found, size, mode="bilinear", align_corners=False)
         result: np.ndarray = found[0].cpu().numpy()

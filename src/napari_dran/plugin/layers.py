@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError
-from ..volume import AXES_PATTERN, Volume, guess_axes
+from ..volume import AXES_PATTERN, LENGTHS, Volume, guess_axes
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -33,14 +33,6 @@ KEPT = (
 
 SINGULAR = 1e-6
 
-_LENGTHS = {  # napari's names for units (pint's): ours, and how many of ours one is
-    "meter": ("mm", 1000.0),
-    "centimeter": ("mm", 10.0),
-    "millimeter": ("mm", 1.0),
-    "micrometer": ("um", 1.0),
-    "micron": ("um", 1.0),
-    "nanometer": ("um", 0.001),
-}
 _SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
 
 
@@ -230,7 +222,7 @@ def _units(
     """Give the unit of space, the factor of each axis into it, and the time step."""
     names = [str(unit) for unit in arguments.get("units") or ["pixel"] * ndim]
     spatial = names[ndim - (3 if "z" in axes else 2) :]
-    lengths = [_LENGTHS.get(name) for name in spatial]
+    lengths = [LENGTHS.get(name) for name in spatial]
     unit = "pixel" if None in lengths else str(lengths[-1][0])  # type: ignore[index]
     factors = [1.0] * ndim
     if unit != "pixel":
