@@ -35,3 +35,30 @@ def test_import_of_what_is_no_checkpoint(refused: Any, tmp_path: Path) -> None:
         "weights", "import", tmp_path / "no.pth", "-o", output
     )
     assert not output.exists()
+
+
+def test_import_tells_what_it_found(command: Any, tmp_path: Path) -> None:
+    import torch
+
+    from napari_dran.network.unet import UNet
+
+    torch.save(UNet(3, 3).state_dict(), tmp_path / "theirs.pt")
+    output = tmp_path / "cells.safetensors"
+    done = command(
+        "weights", "import", tmp_path / "theirs.pt", "-o", output,
+        "--classes", "nucleus, border", "--border", "--licence", "CC0-1.0",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "unet, segments nucleus, border in colour images" in done.stdout
+    shown = command("weights", "info", output).stdout
+    assert "nucleus, border" in shown
+    assert "CC0-1.0" in shown
+
+
+def test_import_refuses_what_would_run_code(refused: Any, tmp_path: Path) -> None:
+    import torch
+
+    torch.save(torch.nn.Conv2d(1, 1, 3), tmp_path / "whole.pt")
+    line = refused("weights", "import", tmp_path / "whole.pt", "-o", tmp_path / "out.safetensors")
+    assert "without running code" in line
+    assert "state_dict" in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def trained(outputs: int = 3, channels: int = 1) -> UNet:
 def bundle(tmp_path: Path) -> Callable[..., Path]:
     """Write a MONAI bundle; changes are of the configuration's entries."""
 
-    def write(network: nn.Module | None = None, **changes: Any) -> Path:
+    def write(network: nn.Module | None = None, /, **changes: Any) -> Path:
         root = tmp_path / "bundle"
         for folder in ("configs", "models"):
             (root / folder).mkdir(parents=True, exist_ok=True)
@@ -83,6 +84,15 @@ def image() -> Tensor:
     """Return an image (1, 1, 48, 64) in [0, 1] whose axes differ."""
     y, x = torch.meshgrid(torch.arange(48), torch.arange(64), indexing="ij")
     return ((x + 3 * y) % 37 / 36.0 * (x > 8))[None, None]
+
+
+@pytest.fixture
+def torchscript(tmp_path: Path) -> Path:
+    """Return a TorchScript archive."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecated since torch 2.10, but people have them
+        torch.jit.trace(trained(), torch.zeros(1, 1, 16, 16)).save(tmp_path / "model.ts")
+    return tmp_path / "model.ts"
 
 
 def agree(found: Tensor, wanted: Tensor) -> None:

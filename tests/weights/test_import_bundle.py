@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from monai import transforms
+from monai.data import PILReader
 from monai.networks import nets
 from PIL import Image
 from safetensors.torch import save_file
@@ -61,11 +62,11 @@ def test_real_image_gives_what_monai_makes_of_it(
     Image.fromarray(pixels).save(tmp_path / "slice.png")
     network = trained()
     import_bundle(bundle(network), output)
-    prepared = transforms.Compose([
-        transforms.LoadImage(reader="PILReader"), transforms.EnsureChannelFirst(), transforms.ScaleIntensity(),
-    ])(tmp_path / "slice.png")  # fmt: skip
+    reader = PILReader()
+    read, _ = reader.get_data(reader.read(tmp_path / "slice.png"))
+    prepared = transforms.ScaleIntensity()(read[None])
     wide = torch.nn.functional.pad(
-        torch.as_tensor(np.asarray(prepared))[None], (0, -len(pixels) % 4), mode="replicate"
+        torch.as_tensor(np.asarray(prepared))[None], (0, -len(pixels) % 4, 0, 0), mode="replicate"
     )
     with torch.inference_mode():
         probabilities = network(wide)[..., : len(pixels)].softmax(1)
@@ -149,7 +150,7 @@ def test_intensities_become_what_monai_makes_them(
     name: str, arguments: dict[str, Any], bundle: Write, output: Path, image: Tensor
 ) -> None:
     grey = torch.cat([image * 255, (1 - image).square() * 200], dim=1)
-    wanted = torch.as_tensor(np.asarray(getattr(transforms, name)(**arguments)(grey[0])))
+    wanted = torch.as_tensor(np.asarray(getattr(transforms, name)(**arguments)(grey[0].clone())))
     root = bundle(
         trained(channels=2),
         network_def=changed(in_channels=2),
@@ -194,7 +195,7 @@ def test_what_is_not_taken_over_is_said(bundle: Write, output: Path) -> None:
         ({"network_def": changed(layers=3)}, "layers"),
         ({"network_def": changed(channels=[4])}, "MONAI cannot build"),
         ({"network_def": changed(channels=[8, 8, 16])}, r"other shapes: .*for \(8, 1, 3, 3\)"),
-        ({"network_def": None, "network": None}, "has|have no"),
+        ({"network_def": None, "network": None}, "have no .network_def"),
         (
             {"postprocessing": {"transforms": [{"_target_": "Activationsd", "sigmoid": True}]}},
             "may belong to several",
@@ -222,7 +223,9 @@ def test_what_cannot_be_taken_over_is_refused(
     assert not output.exists()
 
 
-def test_folders_that_are_no_bundles(bundle: Write, output: Path, tmp_path: Path) -> None:
+def test_folders_that_are_no_bundles(
+    bundle: Write, output: Path, tmp_path: Path, torchscript: Path
+) -> None:
     with pytest.raises(WeightsError, match="no MONAI bundle"):
         import_weights(tmp_path, output)
     with pytest.raises(FileReadError, match=r"missing\.json"):
@@ -232,7 +235,7 @@ def test_folders_that_are_no_bundles(bundle: Write, output: Path, tmp_path: Path
     (root / "large_files.yml").write_text("")
     with pytest.raises(WeightsError, match=r"has no weights.*large_files says"):
         import_weights(root, output)
-    torch.jit.trace(trained(), torch.zeros(1, 1, 16, 16)).save(root / "models" / "model.ts")
+    torchscript.rename(root / "models" / "model.ts")
     with pytest.raises(WeightsError, match="TorchScript"):
         import_weights(root, output)
     (root / "configs" / "inference.json").write_text("[1")

@@ -73,13 +73,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if isinstance(values, Mapping) and isinstance(values.get(key), Mapping):
             values = values[key]
             break
-    if isinstance(values, Mapping):
-        values = {str(k): v for k, v in values.items() if k != "_metadata"}
-    if not values or not isinstance(values, dict) or not all(
+    if not isinstance(values, Mapping) or not values or not all(
         isinstance(value, torch.Tensor) for value in values.values()
     ):  # fmt: skip
         raise WeightsError(f"{path} holds no state dict. Expected names mapped to tensors.")
-    return values
+    return {str(key): value for key, value in values.items()}
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
