@@ -21,6 +21,10 @@ EPSILON, MOMENTUM = 1e-3, 0.01
 """Of batch normalisation, as the ImageNet weights were trained."""
 
 
+LEAST_DEVIATION = 0.01
+"""Channels that vary less, in units of [0, 1] images, are not blown up."""
+
+
 class Stage(NamedTuple):
     """Blocks that follow each other; the first one has the stride."""
 
@@ -149,6 +153,12 @@ class EfficientNetLite0(BaseEncoder, nn.Module):  # type: ignore[misc]
     def get_encoder_names(cls) -> list[str]:
         """Give MONAI the name it is chosen by."""
         return [NAME]
+
+
+def standardised(images: Tensor) -> Tensor:
+    """Bring each channel of (N, C, H, W) to mean 0 and standard deviation 1."""
+    deviation, mean = torch.std_mean(images, dim=(-2, -1), keepdim=True)
+    return (images - mean) / deviation.clamp_min(LEAST_DEVIATION)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredic
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from .efficientnet import EfficientNetLite0
+from .efficientnet import EfficientNetLite0, standardised
 
 LEVELS = ("0", "1", "2", "3")
 RATIOS = (0.5, 1.0, 2.0)
@@ -34,8 +34,9 @@ SAMPLED = 96
 class Pyramid(nn.Module):
     """Features at strides 4, 8, 16 and 32, all of ``width`` channels, and one coarser."""
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, *, standardise: bool) -> None:
         super().__init__()
+        self.standardise = standardise
         self.encoder = EfficientNetLite0(channels)
         self.pyramid = FeaturePyramidNetwork(
             list(EfficientNetLite0.CHANNELS[1:]), width, extra_blocks=LastLevelMaxPool()
@@ -44,7 +45,7 @@ class Pyramid(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Map (N, channels, H, W) to the levels."""
-        features = self.encoder(x)[1:]
+        features = self.encoder(standardised(x) if self.standardise else x)[1:]
         levels: dict[str, Tensor] = self.pyramid(OrderedDict(zip(LEVELS, features, strict=True)))
         return levels
 
@@ -67,6 +68,8 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
         before.
     most : int
         At most this many objects an image.
+    standardise : bool
+        See :class:`~napari_dran.network.unet.UNet`.
     """
 
     def __init__(
@@ -77,10 +80,12 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
         head: int = 512,
         smallest_anchor: int = 16,
         most: int = 100,
+        *,
+        standardise: bool = False,
     ) -> None:
         sizes = tuple((smallest_anchor * 2**level,) for level in range(len(LEVELS) + 1))
         super().__init__(
-            Pyramid(channels, width),
+            Pyramid(channels, width, standardise=standardise),
             rpn_anchor_generator=AnchorGenerator(sizes, (RATIOS,) * len(sizes)),
             rpn_pre_nms_top_n_train=CANDIDATES["training"],
             rpn_pre_nms_top_n_test=CANDIDATES["testing"],
@@ -102,6 +107,7 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
         self.arguments: dict[str, Any] = {
             "channels": channels, "classes": classes, "width": width, "head": head,
             "smallest_anchor": smallest_anchor, "most": most,
+            "standardise": standardise,
         }  # fmt: skip
 
     def train(self, mode: bool = True) -> MaskRCNN:

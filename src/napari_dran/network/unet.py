@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import InputError
-from .efficientnet import NAME, EfficientNetLite0
+from .efficientnet import NAME, EfficientNetLite0, standardised
 
 FLEXUNET_BACKBONE.register_class(EfficientNetLite0)
 
@@ -33,6 +33,11 @@ class UNet(FlexibleUNet):  # type: ignore[misc]
         Outputs, the background among them.
     decoder : sequence of int
         Channels of the decoder's five levels, the coarsest first.
+    standardise : bool
+        Bring each channel of each image to mean 0 and standard deviation 1 first, so
+        that neither window nor brightness matters.
+    dropout : float
+        Share of the decoder's features left out while training.
 
     Raises
     ------
@@ -41,16 +46,23 @@ class UNet(FlexibleUNet):  # type: ignore[misc]
     """
 
     def __init__(
-        self, channels: int = 3, classes: int = 2, decoder: Sequence[int] = DECODER
+        self,
+        channels: int = 3,
+        classes: int = 2,
+        decoder: Sequence[int] = DECODER,
+        *,
+        standardise: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         if len(decoder) != len(DECODER):
             raise InputError(
                 f"Expected channels of {len(DECODER)} levels of the decoder, got {decoder!r}."
             )
-        super().__init__(channels, classes, NAME, decoder_channels=tuple(decoder))
-        self.channels = channels
+        super().__init__(channels, classes, NAME, decoder_channels=tuple(decoder), dropout=dropout)
+        self.channels, self.standardise = channels, standardise
         self.arguments: dict[str, Any] = {
             "channels": channels, "classes": classes, "decoder": list(decoder),
+            "standardise": standardise, "dropout": dropout,
         }  # fmt: skip
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -58,5 +70,7 @@ class UNet(FlexibleUNet):  # type: ignore[misc]
         height, width = inputs.shape[-2:]
         # Every level halves the sides, so they have to be multiples of the last stride.
         padded = F.pad(inputs, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        logits: Tensor = super().forward(padded * 2 - 1)
+        logits: Tensor = super().forward(
+            standardised(padded) if self.standardise else padded * 2 - 1
+        )
         return logits[..., :height, :width]
