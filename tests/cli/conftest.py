@@ -69,6 +69,64 @@ def colour(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(tmp_path_factory.mktemp("weights") / "tiny-colour.safetensors", 3)
 
 
+def save_analysis(path: Path, architecture: str, task: str, **facts: Any) -> Path:
+    """Save random weights of a small network that segments or detects."""
+    import torch
+
+    from napari_dran.weights import Card, build_network, save_weights
+
+    torch.manual_seed(1)
+    small: dict[str, dict[str, Any]] = {
+        "unet": {"decoder": [8, 8, 8, 8, 8]},
+        "mask-rcnn": {"width": 8, "head": 16, "most": 5},
+    }
+    channels = facts.pop("channels", 3)
+    network = build_network(architecture, {"channels": channels, **small[architecture]}).eval()
+    card = Card(
+        path.stem,
+        architecture,
+        network.arguments,
+        channels,
+        task=task,
+        classes=("tumour",),
+        **facts,
+    )
+    save_weights(path, network, card)
+    return path
+
+
+@pytest.fixture(scope="session")
+def unet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that segment images of three MR sequences."""
+    path = tmp_path_factory.mktemp("weights") / "tiny-unet.safetensors"
+    return save_analysis(path, "unet", "segment", inputs=("T1", "FLAIR", "T1 with contrast"))
+
+
+@pytest.fixture(scope="session")
+def mask_rcnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that detect something in colour images, or in grey ones."""
+    path = tmp_path_factory.mktemp("weights") / "tiny-mask-rcnn.safetensors"
+    return save_analysis(path, "mask-rcnn", "detect")
+
+
+@pytest.fixture(name="save_analysis")
+def save_analysis_fixture() -> Callable[..., Path]:
+    """Return :func:`save_analysis`."""
+    return save_analysis
+
+
+@pytest.fixture
+def brains(corpus: Path, tmp_path: Path) -> Path:
+    """A folder of real brain slices, small ones: two PNG files, one of them deeper; one JPEG."""
+    root = tmp_path / "in"
+    (root / "deep").mkdir(parents=True)
+    files = sorted((corpus / "lgg" / "test" / "images").glob("*.png"))[:3]
+    for file, name in zip(files, ("a.png", "deep/b.png", "c.jpg"), strict=True):
+        with Image.open(file) as image:
+            image.crop((80, 80, 144, 140)).save(root / name)
+    return root
+
+
 def save_nifti(path: Path, dtype: Any = np.int16) -> Path:
     """Save a small noisy volume at a place of its own."""
     rng = np.random.default_rng(5)

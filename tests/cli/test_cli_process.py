@@ -28,7 +28,7 @@ def test_help_needs_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout.splitlines()[-1] == "loaded: []", result.stderr
-    for name in ("denoise", "info", "weights", "evaluate", "train", "demo"):
+    for name in ("denoise", "segment", "detect", "info", "weights", "evaluate", "train"):
         assert name in result.stdout
 
 

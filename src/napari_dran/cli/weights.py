@@ -15,6 +15,7 @@ from .console import show, tell
 if TYPE_CHECKING:
     from ..weights import Card
 
+_NO_NOISE = (0.0, 0.0)
 MOST_NAMES = 8
 """Classes that are listed when weights are imported."""
 
@@ -29,9 +30,14 @@ def list_() -> None:
     """List the weights that have names: the shipped ones, then your own."""
     from ..weights import list_weights
 
-    table = Table("name", "images", "sigma of 255", "steps", "description", box=None)
-    for card in list_weights():
-        table.add_row(card.name, card.kind, sigma_range(card), f"{card.steps:,}", card.description)
+    titles = ("name", "task", "images", "sigma of 255", "steps", "description")
+    table = Table(*titles, box=None)
+    for card in list_weights(None):
+        images = f"{len(card.inputs)} inputs" if len(card.inputs) > 1 else card.kind
+        steps = f"{card.steps:,}"
+        table.add_row(
+            card.name, card.task, images, sigma_range(card), steps, card.description
+        )
     show(table)
 
 
@@ -44,7 +50,10 @@ def info(
 
     card = read_card(name)
     for field in fields(card):
-        _show_value(field.name.replace("_", " "), getattr(card, field.name))
+        value = getattr(card, field.name)
+        # Most of the card is of one task only.
+        if value and value != _NO_NOISE:
+            _show_value(field.name.replace("_", " "), value)
 
 
 @weights.command("import")
@@ -122,9 +131,9 @@ def _purpose(card: Card) -> str:
 
 
 def sigma_range(card: Card) -> str:
-    """Write the noise levels that weights were trained for."""
+    """Write the noise levels that weights were trained for, if there was any noise."""
     low, high = card.sigma_range
-    return f"{low:g} to {high:g}"
+    return f"{low:g} to {high:g}" if high else "none"
 
 
 def _show_value(title: str, value: Any, indent: int = 0) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..volume import Source, Volume
-from . import DICOM_SUFFIXES, write_volume
+from . import DICOM_SUFFIXES, history, write_volume
 from .itk import ItkHeader
 from .nifti import NiftiHeader
 
@@ -29,8 +28,8 @@ def write_labels(
 
     The geometry is that of the image's file; what its header says of intensities
     (display range, kind of contrast, gradients, colours) is left out. PNG and TIFF files
-    get 16 bits, which most programs read, TIFF files 32 bits if there are too many
-    objects.
+    get 16 bits, which most programs read; TIFF files 32 bits if there are too many
+    objects for that.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def write_labels(
     Raises
     ------
     InputError
-        The format cannot hold these labels.
+        The format cannot hold these labels: PNG numbers up to 65,535 objects in one slice.
     FileWriteError, OutputExistsError
         See :func:`~napari_dran.files.write_volume`.
     """
@@ -64,29 +63,30 @@ def write_labels(
 
         named: dict[str, Any] = {"names": names} if names else {}
         return write_dicom_seg(labels, path, overwrite=overwrite, **named)
-    if name.endswith((".png", ".tif", ".tiff")):
-        most = int(np.max(labels.data))
-        if most <= MOST_IN_16_BITS:
-            labels = labels.with_data(labels.data.astype(np.uint16))
-        elif name.endswith(".png"):
-            raise InputError(
-                f"A PNG file numbers {MOST_IN_16_BITS:,} objects, and {most:,} were found in "
-                f"{labels.name}. Write .tif or .nii.gz instead, or leave out small objects."
-            )
+    if name.endswith((".tif", ".tiff")) and int(np.max(labels.data)) <= MOST_IN_16_BITS:
+        labels = labels.with_data(labels.data.astype(np.uint16))
     return write_volume(replace(labels, source=_place_of(labels.source)), path, overwrite=overwrite)
 
 
 def _place_of(source: Source | None) -> Source | None:
     """Return a source that says where the image lies, and nothing of its intensities."""
-    if source is None or source.format == "image":
-        # Pictures keep their spacing in the volume alone.
+    if source is None:
         return None
     header = source.header
-    if isinstance(header, NiftiHeader):
+    if source.format == "image":
+        # Pictures keep their spacing in the volume alone.
+        text = header.get("text", {}) if isinstance(header, dict) else {}
+        header = {"text": _past(text)}
+    elif isinstance(header, NiftiHeader):
         kept = header.header.copy()
         kept["cal_min"] = kept["cal_max"] = 0
-        kept.set_intent("label")
+        kept.set_intent("none")
         header = replace(header, header=kept, slope=1.0, inter=0.0)
     elif isinstance(header, ItkHeader):
-        header = replace(header, entries={}, fields={})
+        header = replace(header, entries=_past(header.entries), fields={})
     return replace(source, header=header)
+
+
+def _past(entries: Mapping[str, str]) -> dict[str, str]:
+    """Keep what earlier files say of their history."""
+    return {key: value for key, value in entries.items() if key == history.KEY}
