@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .result import Result
@@ -48,9 +49,20 @@ class Comparison:
 
     def start_side_by_side(self, result: Result) -> None:
         """Show noisy, denoised and, if there is one, residual in a row; hide the rest."""
-        shown = [
-            layer for layer in (result.source, result.layer, result.residual) if layer is not None
-        ]
+        shown = (result.source, result.layer, result.residual)
+        self.start_in_row([layer for layer in shown if layer is not None])
+
+    def start_in_row(self, shown: Sequence[Any], stride: int = 1) -> None:
+        """Show layers in a row, the lowest first; hide the rest.
+
+        Parameters
+        ----------
+        shown : sequence of layers
+            Which.
+        stride : int
+            How many lie on top of each other in each cell. The first one's place in the
+            list of layers has to be a multiple of it.
+        """
         for layer in self.viewer.layers:
             if layer not in shown and layer.visible:
                 layer.visible = False
@@ -63,7 +75,7 @@ class Comparison:
                 key: getattr(grid, key) for key in ("enabled", "stride", "shape", "spacing")
             }
         # The lowest layer comes first: noisy to the left.
-        grid.stride, grid.shape, grid.spacing = 1, (1, -1), 0.02
+        grid.stride, grid.shape, grid.spacing = stride, (1, -1), 0.02
         grid.enabled = True
         self.viewer.reset_view()
 

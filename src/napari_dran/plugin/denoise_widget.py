@@ -18,9 +18,10 @@ from .durations import duration
 from .input_section import InputSection
 from .leaving import close_at_exit
 from .notices import notify_of
+from .open_denoisers import open_denoisers
 from .pending import settle
 from .preview import Preview, contrast_limits
-from .recipe import source_path, source_series
+from .recipe import Recipe, source_path, source_series
 from .result_section import ResultSection
 from .run import Run
 from .summary import nothing_to_denoise
@@ -58,6 +59,7 @@ class DenoiseWidget(DenoisePanel):
         self.cancel.changed.connect(self.cancel_run)
         self.copy_python.changed.connect(self.copy_as_python)
         self.copy_command.changed.connect(self.copy_as_command)
+        self.changed.connect(lambda _: open_denoisers.changed.emit())
         self.native.destroyed.connect(self.close_down)
         self._watch = ParentWatch(self.native, self.open, self.close_down)
         self.open()
@@ -69,6 +71,16 @@ class DenoiseWidget(DenoisePanel):
             self._input.open()
             self._results.open()
             self._show_state()
+            open_denoisers.add(self)
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer it works for."""
+        return self._viewer
+
+    def current_recipe(self) -> Recipe:
+        """Return what the controls say."""
+        return self._input.recipe()
 
     def denoise(self) -> None:
         """Denoise the chosen image into a new layer; returns at once."""
@@ -142,6 +154,7 @@ class DenoiseWidget(DenoisePanel):
         if self._closed:
             return
         self._closed = True
+        open_denoisers.remove(self)
         if self._running is not None:
             self._running.cancel()
         self._input.close()

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
 from ..volume import Volume
 from .layers import layer_look, place_of_part
-from .result import slice_in_view
+from .planes import in_place, plane_in_view, start_of
 from .worker import Engine, Failed, Work
 
 if TYPE_CHECKING:
@@ -47,17 +46,7 @@ class Preview:
     ) -> None:
         self.viewer = viewer
         self.source = source
-        self.index = slice_in_view(source, viewer.dims)
-        shown = "".join(
-            letter
-            for letter, part in zip(volume.axes, self.index, strict=False)
-            if isinstance(part, slice)
-        )
-        if len(shown) != 2 or not set(shown) <= set("zyx"):
-            raise InputError(
-                f"A preview needs one plane of the image in view; the viewer shows the axes "
-                f"{', '.join(shown)}. Switch to 2-D, with two axes of space."
-            )
+        self.index = plane_in_view(source, viewer.dims, volume.axes)
         pixels = Volume(volume.data[self.index], "yxs" if volume.rgb else "yx")
         limits = contrast_limits(source)
         recipe = replace(recipe, axis=0)
@@ -81,13 +70,10 @@ class Preview:
         pixels : ndarray
             From :meth:`compute`.
         """
-        place = [part.start if isinstance(part, slice) else part for part in self.index]
-        index = tuple(slice(None) if isinstance(part, slice) else np.newaxis for part in self.index)
-        start = [0 if first is None else first for first in place]
         look = layer_look(self.source)
-        look["translate"] = place_of_part(self.source, start)
+        look["translate"] = place_of_part(self.source, start_of(self.index))
         look["name"] = f"{self.source.name} (preview)"
-        layer: Image = self.viewer.add_image(pixels[index], **look)
+        layer: Image = self.viewer.add_image(in_place(pixels, self.index), **look)
         return layer
 
 

@@ -35,6 +35,14 @@ class Recipe:
     device: str
     strength: float = 1.0
 
+    @classmethod
+    def default(cls) -> Recipe:
+        """Return the library's defaults."""
+        from ..denoising import denoise
+
+        parameters = inspect.signature(denoise).parameters
+        return cls(**{key: parameters[key].default for key in cls.__dataclass_fields__})
+
     def as_python(self, layer: str, path: str | None = None, series: str | None = None) -> str:
         """Write the Python code that does the same.
 
@@ -47,7 +55,7 @@ class Recipe:
         series : str, optional
             Which of the series in that folder.
         """
-        arguments = "".join(f", {key}={value!r}" for key, value in self._chosen().items())
+        arguments = "".join(f", {key}={value!r}" for key, value in self.chosen().items())
         if path is None:
             return (
                 "from napari_dran import denoise\n\n"
@@ -58,7 +66,7 @@ class Recipe:
             "from napari_dran import denoise, read_volume, write_volume\n\n"
             f"noisy = read_volume({path!r}{'' if series is None else f', series={series!r}'})\n"
             f"denoised = denoise(noisy{arguments})\n"
-            f"write_volume(denoised, {_output(path)!r})\n"
+            f"write_volume(denoised, {output_beside(path, 'denoised')!r})\n"
         )
 
     def as_command(self, path: str | None = None, series: str | None = None) -> str:
@@ -73,10 +81,10 @@ class Recipe:
             Which of the series in that folder.
         """
         path = path or "image.nii.gz"
-        words = ["napari-dran", "denoise", path, "-o", _output(path)]
+        words = ["napari-dran", "denoise", path, "-o", output_beside(path, "denoised")]
         if series is not None:
             words.append(f"--series={series}")
-        for key, value in self._chosen().items():
+        for key, value in self.chosen().items():
             text = ":".join(f"{v:.10g}" for v in value) if key == "window" and isinstance(
                 value, tuple
             ) else str(value)  # fmt: skip
@@ -90,7 +98,7 @@ class Recipe:
             return self
         return replace(self, window=contrast_limits)
 
-    def _chosen(self) -> dict[str, Any]:
+    def chosen(self) -> dict[str, Any]:
         """Return the arguments that differ from the library's defaults."""
         from ..denoising import denoise
 
@@ -119,10 +127,22 @@ def source_series(layer: Any) -> str | None:
     return None if series is None else str(series)
 
 
-def _output(path: str) -> str:
+def output_beside(path: str, word: str, suffix: str | None = None) -> str:
+    """Suggest where to write what was made of a file or folder: beside it.
+
+    Parameters
+    ----------
+    path : str
+        The file or folder.
+    word : str
+        Added to its name.
+    suffix : str, optional
+        Of another format.
+    """
     source = Path(path)
-    suffix = "".join(source.suffixes[-2:] if source.suffix == ".gz" else source.suffixes[-1:])
+    own = "".join(source.suffixes[-2:] if source.suffix == ".gz" else source.suffixes[-1:])
     # A header beside its data (.mhd) or a whole series would not fit into one file of that name.
     written = {"": "", ".mhd": ".mha", ".nhdr": ".nrrd", ".mgz": ".nii.gz", ".mgh": ".nii.gz"}
-    stem = source.name.removesuffix(suffix)
-    return str(source.with_name(f"{stem}_denoised{written.get(suffix.lower(), suffix)}"))
+    stem = source.name.removesuffix(own)
+    suffix = written.get(own.lower(), own) if suffix is None else suffix
+    return str(source.with_name(f"{stem}_{word}{suffix}"))

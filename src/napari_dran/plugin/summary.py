@@ -13,18 +13,20 @@ ANATOMICAL = {"z": "axial", "y": "coronal", "x": "sagittal"}
 TIMES = " \N{MULTIPLICATION SIGN} "
 
 
-def nothing_to_denoise(layers: Any) -> str:
+def nothing_to_denoise(layers: Any, done: str = "denoised") -> str:
     """Say kindly why no image can be chosen.
 
     Parameters
     ----------
     layers : iterable of napari layers
         Those in the viewer.
+    done : str
+        What would be done to it.
     """
     kinds = sorted({type(layer).__name__ for layer in layers})
     if kinds:
         return (
-            f"Only images can be denoised, and there is none here (found: {', '.join(kinds)}). "
+            f"Only images can be {done}, and there is none here (found: {', '.join(kinds)}). "
             "Open a scan, or try File ▸ Open Sample ▸ DRAN."
         )
     return "No image yet. Open a scan, or try File ▸ Open Sample ▸ DRAN."
@@ -55,9 +57,9 @@ def describe_noise(plan: Plan) -> str:
         return "The image is constant: there is no noise to remove."
     several = len(plan.windows) > 1
     text = (
-        f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{_number(plan.sigma, 3)}</b> "
+        f"noise \N{GREEK SMALL LETTER SIGMA} ≈ <b>{number(plan.sigma, 3)}</b> "
         f"({levels:.1f} of 255 levels)<br>"
-        f"window{'s' * several} {_number(window.low)} to {_number(window.high)}"
+        f"window{'s' * several} {number(window.low)} to {number(window.high)}"
         f"{', one a channel' * several}"
     )
     if levels > card.sigma_range[1]:
@@ -93,7 +95,7 @@ def axis_choices(volume: Volume, anatomical: bool) -> list[tuple[str, int]]:
     ]
 
 
-def _number(value: float, digits: int = 4) -> str:
+def number(value: float, digits: int = 4) -> str:
     """Write a number shortly, but never a large one as a power of ten."""
     large = abs(value) >= 10 ** (digits - 1)
     return f"{value:.0f}" if large and abs(value) < 1e9 else f"{value:.{digits}g}"

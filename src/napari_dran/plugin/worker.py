@@ -293,8 +293,8 @@ def blend_parts(
         yield index, blend(image[index], noise[index], strength)
 
 
-def unforeseen(error: Exception) -> WorkerError:
+def unforeseen(error: Exception, doing: str = "Denoising") -> WorkerError:
     """Wrap an error that is not one of ours; its traceback stays with it."""
-    wrapped = WorkerError(f"Denoising failed: {type(error).__name__}: {error}")
+    wrapped = WorkerError(f"{doing} failed: {type(error).__name__}: {error}")
     wrapped.__cause__ = error
     return wrapped
