@@ -144,10 +144,10 @@ def columns(measurements: Sequence[Measurement], unit: str) -> dict[str, list[ob
         "mean intensity": [m.mean_intensity for m in measurements],
         "score": [m.score for m in measurements],
     }
-    dimensions = len(measurements[0].centre) if measurements else 0
-    for number, letter in enumerate("tzyx"[4 - dimensions :]):
-        if letter != "t":
-            table[f"centre {letter} (px)"] = [m.centre[number] for m in measurements]
+    if measurements:
+        count = len(measurements[0].centre) - (measurements[0].time is not None)
+        for number in range(-count, 0):
+            table[f"centre {'zyx'[number]} (px)"] = [m.centre[number] for m in measurements]
     always = ("label", "name", area, diameter)
     return {
         title: column
