@@ -41,9 +41,11 @@ def test_import_tells_what_it_found(command: Any, tmp_path: Path) -> None:
     import torch
 
     from napari_dran.network.unet import UNet
+    from napari_dran.weights import own_weights_folder
 
     torch.save(UNet(3, 3).state_dict(), tmp_path / "theirs.pt")
-    output = tmp_path / "cells.safetensors"
+    output = own_weights_folder() / "cells.safetensors"
+    output.parent.mkdir(parents=True)
     done = command(
         "weights", "import", tmp_path / "theirs.pt", "-o", output,
         "--classes", "nucleus, border", "--border", "--licence", "CC0-1.0",
@@ -53,6 +55,8 @@ def test_import_tells_what_it_found(command: Any, tmp_path: Path) -> None:
     shown = command("weights", "info", output).stdout
     assert "nucleus, border" in shown
     assert "CC0-1.0" in shown
+    listed = command("weights", "list").stdout
+    assert any({"cells", "segment"} <= set(line.split()) for line in listed.splitlines())
 
 
 def test_import_refuses_what_would_run_code(refused: Any, tmp_path: Path) -> None:

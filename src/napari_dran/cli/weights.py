@@ -35,9 +35,7 @@ def list_() -> None:
     for card in list_weights(None):
         images = f"{len(card.inputs)} inputs" if len(card.inputs) > 1 else card.kind
         steps = f"{card.steps:,}"
-        table.add_row(
-            card.name, card.task, images, sigma_range(card), steps, card.description
-        )
+        table.add_row(card.name, card.task, images, sigma_range(card), steps, card.description)
     show(table)
 
 

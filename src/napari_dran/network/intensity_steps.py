@@ -56,7 +56,7 @@ def stretch_percentiles(
     flat = images.flatten(2) if by_channel else images.flatten(1)[:, None]
     share = torch.tensor(percent, dtype=images.dtype, device=images.device) / 100
     low, high = torch.quantile(flat, share, dim=2)[..., None, None]
-    scaled = (images - low) / _safe(high - low) * (to[1] - to[0]) + to[0]
+    scaled: Tensor = (images - low) / _safe(high - low) * (to[1] - to[0]) + to[0]
     return scaled.clamp(to[0], to[1]) if clip else scaled
 
 
