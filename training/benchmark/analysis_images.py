@@ -28,6 +28,28 @@ STORE = RUNS.parent / "denoised"
 JOINT = ("bm3d",)
 """Methods that take the three sequences of a scan at once."""
 
+TEXT = """\
+Does denoising help what comes after it (section 4.3 of the paper)? A U-Net and a Mask R-CNN that
+were trained on clean images are shown clean, noisy and denoised images of patients they have
+never seen: `lgg/test`, 100 slices of the brain of 17 patients, 83 of them with a low-grade
+glioma, and `dsb2018/test`, 51 micrographs of nuclei. White Gaussian noise of standard deviation
+sigma, in grey levels of 255, is added without clipping, from a fixed seed for each image. What a
+denoiser returns is clipped to the range of the clean image.
+
+The three channels of a slice of `lgg` are three MR sequences (before contrast, FLAIR, after
+contrast), not a colour: each gets noise of its own and is denoised by itself, by DRAN with the
+grey weights. BM3D alone is given all three at once, as a colour image with one sigma, since one
+by one they would take hours; that gives it more to go by than the others have, most of all in the
+one patient (six slices) whose missing sequence is a copy of another. Sequences beside each other
+share their noise in no scanner, but they do share their anatomy. BM3D and non-local means are
+told sigma. DnCNN and "DRAN, same training" are the networks of the section on ablations, trained
+for the same few steps; they say nothing of what DnCNN can reach.
+
+Intervals hold 95 % of bootstrap means over whole patients (nuclei: over kinds of preparation), of
+which there are few. "Recovered" is (denoised - noisy) / (clean - noisy) on the same images; where
+noise takes less than 0.02 it is left out. A method with fewer images than the others is still to
+be finished; its share and the differences below are those of the images it has."""
+
 TITLES = {TUMOUR: "brain MR (lgg)", NUCLEI: "nuclei (dsb2018)"}
 
 
@@ -128,3 +150,31 @@ def _row(denoiser: Denoiser, case: Case, sigma: float) -> dict[str, object]:
         **score(case.pixels, image),
         "weights": denoiser.weights(case),
     }
+
+
+def tables(results: Path) -> str:
+    """Return the head of the section: what networks are shown, and how clean it is."""
+    followed = [results / name for name in ("segmentation", "detection", "nuclei")]
+    if not any(any(folder.glob("*.csv")) for folder in followed):
+        return ""
+    parts = [_table(results, sigma) for sigma in sorted(SIGMAS)]
+    return paragraphs("## Segmentation and detection", TEXT, *parts)
+
+
+def _table(results: Path, sigma: float) -> str:
+    """Methods down, sets across, PSNR / SSIM."""
+    rows = []
+    for name in known.METHODS:
+        found = [r for r in read(results / NAME / f"{name}.csv") if float(r["sigma"]) == sigma]
+        if found:
+            rows.append([known.title(name), *(_cell(found, kind) for kind in FOLDERS)])
+    header = [f"sigma {sigma:g}: PSNR in dB / SSIM", *(TITLES[kind] for kind in FOLDERS)]
+    return table(header, rows) if rows else ""
+
+
+def _cell(rows: Sequence[dict[str, str]], kind: str) -> str:
+    mine = [row for row in rows if row["set"] == kind]
+    if not mine:
+        return ""
+    means = {key: np.mean([float(row[key]) for row in mine]) for key in ("psnr", "ssim")}
+    return f"{means['psnr']:.2f} / {means['ssim']:.3f} ({len(mine)})"

@@ -17,6 +17,9 @@ EXPERIMENTS = {
     "figures": "Figures 5 to 7: images of each category at sigma 50.",
     "real-volumes": "Figure 8: real noisy volumes.",
     "analysis-images": "Denoised images for the three that follow, kept in runs/denoised.",
+    "segmentation": "Figure 10: tumours segmented on noisy and denoised scans.",
+    "detection": "Figure 9: tumours detected on noisy and denoised scans.",
+    "nuclei": "Nuclei found on noisy and denoised micrographs.",
 }
 """Name -> what its command's help says. The module has the name with underscores."""
 

@@ -1,8 +1,8 @@
-"""How sure a mean is: bootstrap over images."""
+"""How sure a mean is: bootstrap over images, or over patients."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,3 +59,55 @@ def paired(values: Sequence[float], others: Sequence[float], *, seed: int = 0) -
     Pairing takes out that some images are harder than others for every method.
     """
     return interval(np.subtract(values, others, dtype=np.float64).tolist(), seed=seed)
+
+
+def drawn(groups: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """Draw whole groups with replacement, as many as there are.
+
+    Images of one patient are alike, so that they cannot be drawn one by one
+    (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8).
+
+    Parameters
+    ----------
+    groups : sequence of str
+        Of each image: its patient.
+    resamples : int
+        How often groups are drawn.
+    seed : int
+        Of the drawing.
+
+    Returns
+    -------
+    ndarray
+        float64 (resamples, images): how many times each image counts.
+    """
+    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    shares = np.full(len(names), 1 / len(names))
+    counts = np.random.default_rng(seed).multinomial(len(names), shares, resamples)
+    return counts[:, index].astype(np.float64)
+
+
+def grouped(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    groups: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return a statistic of images and its 95 % interval, by bootstrap over groups.
+
+    Parameters
+    ----------
+    statistic : callable
+        Maps weights (n, images) to n values.
+    groups : sequence of str
+        Of each image: its patient.
+    resamples, seed : int
+        See :func:`drawn`.
+    """
+    value = float(statistic(np.ones((1, len(groups))))[0])
+    tail = (1 - CONFIDENCE) / 2
+    values = statistic(drawn(groups, resamples=resamples, seed=seed))
+    # A drawing may lack what a share is of; it then says nothing.
+    low, high = np.nanquantile(values, [tail, 1 - tail])
+    return Interval(value, float(low), float(high), len(groups))

@@ -1,0 +1,197 @@
+"""Detection of brain tumours on noisy and denoised scans (section 4.3.1, figure 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_dran.analysis import Detection, Detections, Detector
+from napari_dran.analysis.detection import BRAIN_TUMOUR, SCORE_THRESHOLD
+from napari_dran.training.analysis import targets_of
+
+from .analysis_figures import chosen_slices, draw_boxes, picture
+from .analysis_images import STORE
+from .analysis_reading import against_others, reading
+from .analysis_scores import METHODS, RANGE, measure_networks
+from .analysis_tables import Column, Measured, Row, mean_of, precision_of, scores_table
+from .labelled_images import TUMOUR, Case, cases
+from .markdown import paragraphs
+from .precision import box_ious, match
+from .scoring import Progress
+
+NAME = "detection"
+NETWORK = "mask-rcnn"
+LEAST_SCORE = 0.05
+"""What scores less does not enter the average precision; torchvision leaves it out, too."""
+
+BAR = 0.65
+"""AP50 of boxes expected on clean slices."""
+
+FIGURE = "figure-9-detection.png"
+TEXT = """\
+The Mask R-CNN is that of `maskrcnn-brain-tumour`. Average precision as COCO defines it, of boxes
+and of masks, over all 100 slices (those without a tumour can only add false ones): at an IoU of
+0.5, and the mean over 0.5 to 0.95. What the network scores below 0.05 does not count. The true
+objects are the connected parts of the masks of two pixels a side or more. "Localisation" is the
+best IoU that any detection with a score of 0.5 or more reaches with each true box, 0 for one that
+is missed, as a mean over the slices with a tumour."""
+FIGURE_TITLE = "Figure 9: detection"
+FIGURE_TEXT = """\
+Three slices, chosen by how much better DRAN makes the localisation at sigma 50: the lower
+quartile, the median and the upper quartile of all. Green: the true boxes; red: detections that
+score 0.5 or more, with their scores."""
+
+
+class DetectionScorer:
+    """Scores what a network finds in a slice.
+
+    Parameters
+    ----------
+    weights : str or Path
+        Of the network.
+    """
+
+    def __init__(self, weights: str | Path) -> None:
+        self.detector = Detector(weights)
+        self.card = self.detector.card
+
+    def __call__(self, case: Case, image: np.ndarray) -> dict[str, object]:
+        """Return how found and true objects match, and how well true boxes are met."""
+        found = self.detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
+        boxes, masks = true_objects(case.labels)
+        scores = [item.score for item in found.items]
+        by_box = box_ious(np.array([item.box for item in found.items]), boxes)
+        by_mask = mask_ious(found, masks)
+        sure = [score >= SCORE_THRESHOLD for score in scores]
+        return {
+            "objects": len(boxes),
+            "found": sum(sure),
+            "box_iou": _best(by_box[sure]),
+            "mask_iou": _best(by_mask[sure]),
+            "boxes": match(by_box, scores).text(),
+            "masks": match(by_mask, scores).text(),
+        }
+
+    def boxes(self, image: np.ndarray) -> list[tuple[tuple[float, float, float, float], float]]:
+        """Return box and score of what a user would see."""
+        found = self.detector.run(image, window=RANGE)
+        return [(item.box, item.score) for item in found.items]
+
+
+def true_objects(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the boxes and masks that detectors are trained to find.
+
+    Parameters
+    ----------
+    labels : ndarray
+        int32 (height, width), objects numbered.
+
+    Returns
+    -------
+    boxes : ndarray
+        float64 (N, 4): y0, x0, y1, x1, from edge to edge.
+    masks : ndarray
+        bool (N, height, width).
+    """
+    targets = targets_of(torch.from_numpy(labels.astype(np.int64)))
+    boxes = targets["boxes"].double().numpy()[:, [1, 0, 3, 2]]
+    return boxes, targets["masks"].numpy().astype(bool)
+
+
+def mask_ious(found: Detections, masks: np.ndarray) -> np.ndarray:
+    """Return the IoU of each found object's mask with each true one, float64 (found, true)."""
+    areas = masks.sum((1, 2))
+    ious = np.zeros((len(found.items), len(masks)))
+    for row, item in zip(ious, found.items, strict=True):
+        shared = _cut(item, masks).sum(1)
+        row[:] = shared / (areas + item.mask.sum() - shared)
+    return ious
+
+
+def _cut(item: Detection, masks: np.ndarray) -> np.ndarray:
+    """Return the pixels of each true mask that lie in a found one, bool (true, pixels)."""
+    (top, left), (height, width) = item.corner, item.mask.shape
+    inside: np.ndarray = masks[:, top : top + height, left : left + width][:, item.mask]
+    return inside
+
+
+def _best(ious: np.ndarray) -> float | str:
+    """Return the mean over true objects of the best IoU; a missed one counts 0."""
+    if not ious.shape[1]:
+        return ""
+    return float(ious.max(0).mean()) if len(ious) else 0.0
+
+
+def measure(
+    corpus: Path,
+    results: Path,
+    methods: Sequence[str] = METHODS,
+    *,
+    again: bool = False,
+    progress: Progress = lambda name, done, total: None,
+    store: Path = STORE,
+    weights: Mapping[str, str | Path] | None = None,
+) -> None:
+    """Measure the network on the slices of ``lgg/test``.
+
+    Parameters
+    ----------
+    corpus, results, methods, again, progress
+        See :func:`training.benchmark.analysis_scores.measure_networks`.
+    store : Path
+        Where denoised images are kept.
+    weights : mapping, optional
+        Name of a network -> its weights; by default the shipped ones.
+    """
+    chosen = {NETWORK: BRAIN_TUMOUR} if weights is None else weights
+    measure_networks(
+        cases(corpus, TUMOUR),
+        results / NAME,
+        methods,
+        {name: DetectionScorer(path) for name, path in chosen.items()},
+        again=again,
+        progress=progress,
+        store=store,
+    )
+
+
+def _has_tumour(row: Row) -> bool:
+    return int(row["objects"]) > 0
+
+
+AP50 = Column("AP50 of boxes", precision_of("boxes", 0), interval=True, resamples=2000)
+LOCALISATION = Column("localisation IoU", mean_of("box_iou"), only=_has_tumour)
+COLUMNS = (
+    AP50,
+    Column("AP50:95 of boxes", precision_of("boxes")),
+    Column("AP50 of masks", precision_of("masks", 0)),
+    Column("AP50:95 of masks", precision_of("masks")),
+    LOCALISATION,
+)
+
+
+def tables(results: Path) -> str:
+    """Return the part of the page: precisions, localisation, what DRAN is better than."""
+    measured = Measured.read(results / NAME)
+    if not measured.rows:
+        return ""
+    scores = [scores_table(measured, NETWORK, s, COLUMNS, "slices") for s in measured.sigmas()]
+    return paragraphs(
+        "### Detection of brain tumours",
+        TEXT,
+        *scores,
+        against_others(measured, NETWORK, AP50),
+        reading(measured, NETWORK, AP50, BAR),
+        picture(measured, NETWORK, LOCALISATION, FIGURE, FIGURE_TITLE, FIGURE_TEXT),
+    )
+
+
+def draw(corpus: Path, results: Path, images: Path, *, store: Path = STORE) -> None:
+    """Draw figure 9: boxes on slices whose localisation denoising helped little and much."""
+    measured = Measured.read(results / NAME)
+    if shown := chosen_slices(measured, NETWORK, LOCALISATION, cases(corpus, TUMOUR)):
+        scorer = DetectionScorer(BRAIN_TUMOUR)
+        draw_boxes(shown, scorer.boxes, true_objects, images / FIGURE, store)
