@@ -212,7 +212,9 @@ def write_tables(
     FileWriteError
         The file cannot be written, or is there already.
     """
-    titles = list(dict.fromkeys(title for table in tables.values() for title in table))
+    # Those without objects say nothing of which columns there are.
+    filled = [table for table in tables.values() if any(table.values())] or tables.values()
+    titles = list(dict.fromkeys(title for table in filled for title in table))
     rows = [
         (name, *(dict(zip(table, row, strict=True)).get(title) for title in titles))
         for name, table in tables.items()

@@ -125,7 +125,7 @@ class TrainInput:
             name = next((layer.name for layer in self.panel.layers.value), "")
         name = re.sub(r"[^\w-]+", "-", name.lower()).strip("-") or "weights"
         folder, number = own_weights_folder(), 1
-        tried, known = name, {card.name for card in list_weights()}
+        tried, known = name, {card.name for card in list_weights(None)}
         while tried in known or (folder / f"{tried}{SUFFIX}").exists():
             number += 1
             tried = f"{name}-{number}"
