@@ -36,8 +36,9 @@ def test_parameters_and_arguments() -> None:
     # Two bytes each, and buffers: well under the 40 MB that weights may have.
     assert sum(2 * v.numel() for v in network.state_dict().values()) < 17e6
     arguments = {"channels": 1, "classes": 3, "width": 8, "head": 16}
-    other = MaskRCNN(**arguments, smallest_anchor=8, most=7)
-    assert other.arguments == {**arguments, "smallest_anchor": 8, "most": 7}
+    arguments |= {"smallest_anchor": 8, "most": 7, "standardise": True}
+    other = MaskRCNN(**arguments)
+    assert other.arguments == arguments
     MaskRCNN(**other.arguments).load_state_dict(other.state_dict())
 
 
@@ -52,6 +53,15 @@ def test_pyramid_has_strides_4_to_64() -> None:
     assert [tuple(level.shape) for level in levels.values()] == [
         (1, 8, 18, 33), (1, 8, 9, 17), (1, 8, 5, 9), (1, 8, 3, 5), (1, 8, 2, 3),
     ]  # fmt: skip
+
+
+@torch.no_grad()
+def test_standardised_images_have_neither_window_nor_brightness() -> None:
+    network = small(standardise=True, most=5).eval()
+    image = torch.rand(3, 50, 70)
+    (expected,), (found,) = network([image]), network([image * 0.3 + 0.5])
+    torch.testing.assert_close(found["boxes"], expected["boxes"], rtol=1e-2, atol=0.1)
+    torch.testing.assert_close(found["scores"], expected["scores"], rtol=1e-3, atol=1e-4)
 
 
 def test_losses_with_and_without_objects() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_dran.errors import InputError
+from napari_dran.network.efficientnet import standardised
 from napari_dran.network.unet import UNet
 
 
@@ -40,6 +41,28 @@ def test_padding_is_cut_off_again(network: UNet) -> None:
     padded = torch.nn.functional.pad(image, (0, 14, 0, 24), mode="replicate")
     with torch.no_grad():
         torch.testing.assert_close(network(image), network(padded)[..., :40, :50])
+
+
+def test_standardised_images_have_neither_window_nor_brightness() -> None:
+    network = UNet(decoder=(8, 8, 8, 8, 8), standardise=True).eval()
+    image = torch.rand(1, 3, 40, 50)
+    with torch.no_grad():
+        expected = network(image)
+        torch.testing.assert_close(network(image * 0.3 + 0.5), expected, rtol=1e-3, atol=1e-3)
+        # Of the image itself, not of what pads it.
+        shown = standardised(image)
+        assert float(shown.mean()) == pytest.approx(0, abs=1e-5)
+        assert float(shown.std()) == pytest.approx(1, abs=1e-3)
+        assert network(torch.full((1, 3, 32, 32), 0.7)).isfinite().all()
+
+
+def test_dropout_is_for_training() -> None:
+    network = UNet(decoder=(8, 8, 8, 8, 8), dropout=0.5).eval()
+    image = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        assert network(image).equal(network(image))
+        network.train()
+        assert not network(image).equal(network(image))
 
 
 def test_decoder_of_another_depth() -> None:

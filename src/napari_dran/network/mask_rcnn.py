@@ -34,9 +34,8 @@ SAMPLED = 96
 class Pyramid(nn.Module):
     """Features at strides 4, 8, 16 and 32, all of ``width`` channels, and one coarser."""
 
-    def __init__(self, channels: int, width: int, *, standardise: bool) -> None:
+    def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.standardise = standardise
         self.encoder = EfficientNetLite0(channels)
         self.pyramid = FeaturePyramidNetwork(
             list(EfficientNetLite0.CHANNELS[1:]), width, extra_blocks=LastLevelMaxPool()
@@ -45,7 +44,7 @@ class Pyramid(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Map (N, channels, H, W) to the levels."""
-        features = self.encoder(standardised(x) if self.standardise else x)[1:]
+        features = self.encoder(x)[1:]
         levels: dict[str, Tensor] = self.pyramid(OrderedDict(zip(LEVELS, features, strict=True)))
         return levels
 
@@ -85,7 +84,7 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
     ) -> None:
         sizes = tuple((smallest_anchor * 2**level,) for level in range(len(LEVELS) + 1))
         super().__init__(
-            Pyramid(channels, width, standardise=standardise),
+            Pyramid(channels, width),
             rpn_anchor_generator=AnchorGenerator(sizes, (RATIOS,) * len(sizes)),
             rpn_pre_nms_top_n_train=CANDIDATES["training"],
             rpn_pre_nms_top_n_test=CANDIDATES["testing"],
@@ -99,16 +98,23 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
             mask_roi_pool=MultiScaleRoIAlign(LEVELS, MASK_SIDE, 2),
             mask_head=MaskRCNNHeads(width, (width,) * MASK_LAYERS, 1),
             mask_predictor=MaskRCNNPredictor(width, width, classes),
-            image_mean=[0.5] * channels,
-            image_std=[0.5] * channels,
+            image_mean=[0.0 if standardise else 0.5] * channels,
+            image_std=[1.0 if standardise else 0.5] * channels,
             _skip_resize=True,
         )
-        self.channels = channels
+        self.channels, self.standardise = channels, standardise
         self.arguments: dict[str, Any] = {
             "channels": channels, "classes": classes, "width": width, "head": head,
             "smallest_anchor": smallest_anchor, "most": most,
             "standardise": standardise,
         }  # fmt: skip
+
+    def forward(self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None) -> Any:
+        """Return losses while training, else what is found in each image (channels, H, W)."""
+        if self.standardise:
+            # Before images are padded to a common size, which would count as dark.
+            images = [standardised(image[None])[0] for image in images]
+        return super().forward(images, targets)
 
     def train(self, mode: bool = True) -> MaskRCNN:
         """Switch to training; the encoder's batch statistics stay, batches are too small."""

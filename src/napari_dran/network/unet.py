@@ -68,9 +68,8 @@ class UNet(FlexibleUNet):  # type: ignore[misc]
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (N, channels, H, W) of any size to logits (N, classes, H, W)."""
         height, width = inputs.shape[-2:]
+        shown = standardised(inputs) if self.standardise else inputs * 2 - 1
         # Every level halves the sides, so they have to be multiples of the last stride.
-        padded = F.pad(inputs, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        logits: Tensor = super().forward(
-            standardised(padded) if self.standardise else padded * 2 - 1
-        )
+        padded = F.pad(shown, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        logits: Tensor = super().forward(padded)
         return logits[..., :height, :width]
