@@ -66,6 +66,7 @@ def heads(network: Any, regions: Tensor) -> tuple[Tensor, ...]:
     return classes, boxes, inside.mask_predictor(inside.mask_head(regions))
 
 
+@pytest.mark.slow
 def test_mask_rcnn_of_torchvision(tmp_path: Path, output: Path, colour: Tensor) -> None:
     original = maskrcnn_resnet50_fpn(**NO_WEIGHTS, num_classes=2, _skip_resize=True).eval()
     torch.save({"model": original.state_dict(), "epoch": 3}, tmp_path / "model.pth")
@@ -75,6 +76,7 @@ def test_mask_rcnn_of_torchvision(tmp_path: Path, output: Path, colour: Tensor) 
     same_objects(load_weights(output)[0], original, colour)
 
 
+@pytest.mark.slow
 def test_second_version_of_mask_rcnn(tmp_path: Path, output: Path, colour: Tensor) -> None:
     original = maskrcnn_resnet50_fpn_v2(**NO_WEIGHTS, num_classes=3).eval()
     torch.save(original.state_dict(), tmp_path / "model.pt")
@@ -87,6 +89,7 @@ def test_second_version_of_mask_rcnn(tmp_path: Path, output: Path, colour: Tenso
     same_objects(network, original, colour)
 
 
+@pytest.mark.slow
 def test_frozen_normalisation(tmp_path: Path, output: Path, colour: Tensor) -> None:
     """As torchvision's pretrained networks have it: variances below half precision, too."""
     original = maskrcnn_resnet50_fpn(**NO_WEIGHTS, num_classes=91, _skip_resize=True).eval()
