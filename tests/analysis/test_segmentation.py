@@ -95,17 +95,15 @@ def test_the_place_stays(bright) -> None:
 def test_real_scans(bright, corpus: Path, name: str) -> None:
     volume = read_volume(corpus / "volumes" / name)
     middle = volume.shape[0] // 2
-    part = volume.with_data if False else Volume(
-        np.asarray(volume.data)[middle : middle + 12], "zyx", volume.affine, volume.unit
-    )
+    part = Volume(np.asarray(volume.data)[middle : middle + 12])
     segmenter = bright(inputs=SEQUENCES, copied=1)
-    found = segmenter.run(part)
+    found = segmenter.run(part, window="percentile")
     window = choose_window(part.data)
-    np.testing.assert_array_equal(
-        found.labels.data > 0, part.data > (window.low + window.high) / 2
-    )
+    np.testing.assert_array_equal(found.labels.data > 0, part.data > (window.low + window.high) / 2)
     assert "FLAIR" in found.notes[0]
-    assert all(image.min() >= -0.5 and image.max() <= 1.5 for image in segmenter._runner._network.seen)
+    assert all(
+        image.min() >= -0.5 and image.max() <= 1.5 for image in segmenter._runner._network.seen
+    )
 
 
 @pytest.mark.parametrize("factor", [0.5, 2])
@@ -128,8 +126,7 @@ def test_large_slices_are_seen_in_windows(bright) -> None:
     found = segmenter.run(image, window=WINDOW)
     np.testing.assert_array_equal(found.labels.data > 0, image > 500)
     shown = segmenter._runner._network.seen
-    assert len(shown) == 1
-    assert shown[0].shape == (2, 3, 20, LARGEST_SIDE)
+    assert [image.shape for image in shown] == [(1, 3, 20, LARGEST_SIDE)] * 2
 
 
 # ---- options
@@ -224,17 +221,19 @@ def test_an_empty_result_is_a_sentence(bright) -> None:
 
 def test_dask_is_computed_once(bright) -> None:
     da = pytest.importorskip("dask.array")
-    image = blobs(6, 20, 21)
+    image = blobs(9, 20, 21)
     computed = []
 
     def block(block_id: tuple[int, ...] = ()) -> np.ndarray:
         computed.append(block_id)
         return image[block_id[0] : block_id[0] + 1]
 
-    lazy = da.map_blocks(block, chunks=((1,) * 6, (20,), (21,)), dtype="f4", meta=image[:0])
+    lazy = da.map_blocks(block, chunks=((1,) * 9, (20,), (21,)), dtype="f4", meta=image[:0])
     found = bright().run(lazy, window="full", axis=1)
-    assert len(computed) == 6
-    np.testing.assert_array_equal(found.labels.data, bright().run(image, window="full").labels.data)
+    assert len(computed) == 9
+    np.testing.assert_array_equal(
+        found.labels.data, bright().run(image, window="full", axis=1).labels.data
+    )
 
 
 def test_a_volume_needs_few_copies(bright) -> None:
@@ -242,11 +241,11 @@ def test_a_volume_needs_few_copies(bright) -> None:
     segmenter = bright()
     segmenter._runner._network.seen = type("Forgetful", (), {"append": lambda *_: None})()
     tracemalloc.start()
-    segmenter.run(image, axis=2, minimum_size=5)
+    segmenter.run(image, axis=2, minimum_size=5, window=WINDOW)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # Labels and probability of four bytes each, what is connected in eight at most.
-    assert peak < 20 * image.size
+    # Labels and probability of four bytes each, a mask of one, and some slices.
+    assert peak < 11 * image.size
 
 
 def test_progress_and_cancelling(bright) -> None:
@@ -302,9 +301,10 @@ def test_weights_that_are_broken(bright) -> None:
 def test_a_real_network(saved, size) -> None:
     weights = saved("segment", inputs=SEQUENCES, side=64)
     colours = blobs(*size, 3, dtype="u1", high=250)
-    labels, probability = segment(colours, weights=weights, device="cpu", probabilities=True)
+    options = {"device": "cpu", "threshold": 0.3}
+    labels, probability = segment(colours, weights=weights, probabilities=True, **options)
     assert labels.shape == probability.shape == size
-    np.testing.assert_array_equal(labels > 0, probability >= 0.5)
+    np.testing.assert_array_equal(labels > 0, probability >= 0.3)
     assert 0 < probability.min() <= probability.max() < 1
     again = Segmenter(weights, device="cpu").run(colours)
     np.testing.assert_array_equal(again.probability.data, probability)
