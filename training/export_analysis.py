@@ -3,21 +3,25 @@
 ``python training/export_analysis.py unet-nuclei --run RUN`` takes the averaged weights
 of the run's last checkpoint, whose schedule has ended, and writes them with their card
 into the package, and the curve of the run into ``training/results/curves`` and
-``docs/images/training``. ``--score "set: measure=0.85"`` adds what the benchmark
-measured on test images.
+``docs/images/training``. Several runs become members of one ensemble, ``--even`` its even
+probability. ``--score "set: measure=0.85"`` adds what the benchmark measured on test images.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import shutil
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 from export import CURVES, PACKAGE, PICTURES
-from napari_dran.training.checkpoints import export_weights, find_checkpoint, read_checkpoint
+from napari_dran.training.checkpoints import (
+    Checkpoint,
+    export_weights,
+    find_checkpoint,
+    read_checkpoint,
+)
 from napari_dran.training.data import corpus_sources
 from napari_dran.training.validation import LOG
 
@@ -51,30 +55,35 @@ CARDS = {
 }
 
 
-def draw_curve(name: str, log: Path) -> None:
-    """Copy the log of a run, and draw its loss and its score."""
+def draw_curves(name: str, runs: list[Path]) -> None:
+    """Join the logs of runs, and draw their loss and their score."""
     from matplotlib.figure import Figure
 
     for folder in (CURVES, PICTURES):
         folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(log, CURVES / f"{name}.csv")
-    with log.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    columns: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        for key, value in row.items():
-            columns[key].append(float(value))
-    (score,) = set(columns) - {"step", "minutes", "loss", "learning_rate"}
+    rows: list[dict[str, str]] = []
+    for number, run in enumerate(runs, 1):
+        with (run / LOG).open(newline="", encoding="utf-8") as file:
+            rows += [{"run": str(number), **row} for row in csv.DictReader(file)]
+    with (CURVES / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    (score,) = set(rows[0]) - {"run", "step", "minutes", "loss", "learning_rate"}
     figure = Figure(figsize=(8, 3.4), layout="constrained")
-    quality, loss = figure.subplots(1, 2)
-    quality.plot(columns["step"], columns[score], ".-", color="tab:blue", ms=4)
-    quality.set_ylabel(f"{score} on val")
-    loss.plot(columns["step"], columns["loss"], ".-", color="0.3", ms=4)
-    loss.set_ylabel("training loss")
-    for place in (quality, loss):
+    places = dict(zip((score, "loss"), figure.subplots(1, 2), strict=True))
+    titles = {score: f"{score} on val", "loss": "training loss"}
+    for column, place in places.items():
+        for number in range(1, len(runs) + 1):
+            mine = [row for row in rows if row["run"] == str(number)]
+            steps, values = zip(*((int(r["step"]), float(r[column])) for r in mine), strict=True)
+            place.plot(steps, values, ".-", ms=4, label=f"member {number}")
+        place.set_ylabel(titles[column])
         place.set_xlabel("steps")
         place.grid(alpha=0.2)
         place.spines[["top", "right"]].set_visible(False)
+    if len(runs) > 1:
+        places[score].legend(frameon=False, fontsize=8)
     figure.suptitle(name, fontsize=9)
     figure.savefig(PICTURES / f"{name}.png", dpi=110)
 
@@ -89,27 +98,58 @@ def read_scores(texts: list[str]) -> dict[str, dict[str, float]]:
     return dict(scores)
 
 
+def joined(checkpoints: list[Checkpoint], even: float) -> Checkpoint:
+    """Make one checkpoint of an ensemble's members; its recipe is the first one's."""
+    if len(checkpoints) == 1:
+        return checkpoints[0]
+    first = checkpoints[0]
+    others = [member.recipe for member in checkpoints[1:]]
+    differing = [
+        {key: recipe[key] for key in recipe if recipe[key] != first.recipe.get(key)}
+        for recipe in others
+    ]
+    return replace(
+        first,
+        architecture="unet-ensemble",
+        arguments={
+            "members": [dict(member.arguments) for member in checkpoints],
+            "even": even,
+            "channels": first.arguments["channels"],
+        },
+        weights={
+            f"members.{number}.{key}": value
+            for number, member in enumerate(checkpoints)
+            for key, value in member.weights.items()
+        },
+        step=sum(member.step for member in checkpoints),
+        elapsed=sum(member.elapsed for member in checkpoints),
+        facts={**first.facts, "other members' recipes": differing},
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=list(CARDS))
-    parser.add_argument("--run", required=True, type=Path, help="folder of the run")
+    parser.add_argument("--run", required=True, type=Path, nargs="+", help="folders of runs")
+    parser.add_argument("--even", type=float, default=0.5, help="of an ensemble")
     parser.add_argument("--corpus", default="../shared/corpus")
     parser.add_argument("--hardware", default="1 CPU core")
     parser.add_argument("--score", nargs="*", default=[], metavar="SET: MEASURE=NUMBER")
     parser.add_argument("--started-from", default=None, help="what the run was started from")
     options = parser.parse_args()
     description, folder, licence = CARDS[options.name]
-    checkpoint = read_checkpoint(find_checkpoint(options.run))
+    found = [read_checkpoint(find_checkpoint(run)) for run in options.run]
+    checkpoint = joined(found, options.even)
     sources = corpus_sources(f"{options.corpus}/{folder}/train")
     facts = {**checkpoint.facts, "hardware": options.hardware, "data": sources}
     if options.started_from:
         facts["started from"] = options.started_from
-    draw_curve(options.name, options.run / LOG)
+    draw_curves(options.name, options.run)
     written = export_weights(
         replace(checkpoint, facts=facts),
         PACKAGE / f"{options.name}.safetensors",
         overwrite=True,
-        scores={"val": dict(checkpoint.scores), **read_scores(options.score)},
+        scores={"val, each member": [dict(c.scores) for c in found], **read_scores(options.score)},
         description=description,
         licence=licence,
     )

@@ -135,6 +135,7 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
     if "weights" in recipe:  # weights are passed on; where they lay is nobody's business
         recipe["weights"] = Path(recipe["weights"]).name
     values: dict[str, Any] = {
+        "channels": int(checkpoint.arguments["channels"]),
         **(_analysis_card(recipe) if "task" in recipe else _denoiser_card(checkpoint)),
         "steps": checkpoint.step,
         "data": data,
@@ -152,7 +153,6 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
         name=name,
         architecture=checkpoint.architecture,
         arguments=dict(checkpoint.arguments),
-        channels=int(checkpoint.arguments["channels"]),
         **(values | changes),
     )
 

@@ -25,6 +25,7 @@ ARCHITECTURES = {
     "dncnn": Architecture("baselines", "DnCNN", "denoise"),
     "residual-mid": Architecture("baselines", "ResidualMID", "denoise"),
     "unet": Architecture("unet", "UNet", "segment"),
+    "unet-ensemble": Architecture("unet_ensemble", "UNetEnsemble", "segment"),
     "mask-rcnn": Architecture("mask_rcnn", "MaskRCNN", "detect"),
     "monai-unet": Architecture("monai_unet", "MonaiUNet", "segment"),
     "maskrcnn-resnet50": Architecture("mask_rcnn_resnet", "MaskRCNNResNet50", "detect"),
