@@ -28,6 +28,8 @@ from napari_dran.plugin.train_panel import FOLDER
 from napari_dran.plugin.train_widget import TrainWidget
 from napari_dran.weights import Card, save_weights
 
+from .analysis_fixtures import analyse, result_of, slow, spots, tiny_folder  # noqa: F401
+
 
 class Tenth(nn.Module):
     """Calls a tenth of the normalised image noise; can be slow, or fail."""

@@ -32,6 +32,10 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
     assert set(commands) == {
         "napari-dran.denoise",
         "napari-dran.train",
+        "napari-dran.segment",
+        "napari-dran.detect",
+        "napari-dran.compare_segmentation",
+        "napari-dran.compare_detection",
         "napari-dran.read",
         "napari-dran.write",
         "napari-dran.sample_t1_noisy",
@@ -49,7 +53,12 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
 
 def test_widgets(manifest: PluginManifest) -> None:
     widgets = {w.command: w.display_name for w in manifest.contributions.widgets}
-    assert widgets == {"napari-dran.denoise": "Denoise", "napari-dran.train": "Train"}
+    assert widgets == {
+        "napari-dran.denoise": "Denoise",
+        "napari-dran.train": "Train",
+        "napari-dran.segment": "Segment (U-Net)",
+        "napari-dran.detect": "Detect (Mask R-CNN)",
+    }
 
 
 def test_reader(manifest: PluginManifest) -> None:
@@ -88,6 +97,12 @@ def test_menus(manifest: PluginManifest) -> None:
     menus = manifest.contributions.menus
     commands = [item.command for item in menus["napari/layers/filter"]]
     assert commands == ["napari-dran.denoise", "napari-dran.train"]
+    assert [item.command for item in menus["napari/layers/segment"]] == [
+        "napari-dran.segment",
+        "napari-dran.detect",
+        "napari-dran.compare_segmentation",
+        "napari-dran.compare_detection",
+    ]
 
 
 def test_configurations(manifest: PluginManifest) -> None:

@@ -168,7 +168,7 @@ class AnalysisInput:
     def _fill_slices(self, volume: Volume) -> None:
         slices = self.panel.slices
         choices = axis_choices(volume, is_anatomical(self.layer))
-        if np.prod(volume.spatial_shape) > np.prod(volume.spatial_shape[-2:]) or "t" in volume.axes:
+        if "z" in volume.axes or "t" in volume.axes:
             whole = [(f"all, {text}", axis) for text, axis in choices]
             choices = [*whole, ("the one in view", IN_VIEW)]
         chosen = slices.value

@@ -25,7 +25,7 @@ from .measurement_table import MeasurementTable
 IN_VIEW = -1
 """Among the choices of slices: only the one in view."""
 LABELS = ("Image", "Weights", "Slices", "Threshold", "Min. score", "Min. size")
-LABEL_WIDTH = 68
+LABEL_WIDTH = 74
 READOUT_WIDTH = 34
 LARGEST = 1e9
 
@@ -162,6 +162,8 @@ class AnalysisPanel(Container[Widget]):  # type: ignore[misc]
     def _fit(self) -> None:
         layout = self.native.layout()
         layout.insertWidget(layout.indexOf(self.exports.native), self.table, 1)
+        # Takes the room while there is no table.
+        layout.addStretch()
         narrow(self.native, LABELS, (self.minimum_size,), LABEL_WIDTH)
         for readout in self.threshold.native.findChildren(QAbstractSpinBox):
             # Leave the room to the slider; napari's style would give it 90 pixels.

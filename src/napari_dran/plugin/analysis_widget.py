@@ -182,20 +182,20 @@ class AnalysisWidget(AnalysisPanel):
         else:
             assert self._place is not None
             self._results.show(value, self._place)
-            self._say(self._found(value), value.notes)
+            self._say(*self._found(value), *value.notes)
         self._place = None
         self._show_state()
 
-    def _found(self, analysed: Analysed) -> str:
-        """Say what was found, in one sentence or two."""
+    def _found(self, analysed: Analysed) -> tuple[str, ...]:
+        """Say what was found."""
         card, count = analysed.found.card, len(analysed.measurements)
         taken = f"in {duration(self._clock.spent)} with {card.name}"
         if analysed.agreement is not None:
-            return f"{describe_agreement(analysed)} — {taken}."
+            return (*describe_agreement(analysed), f"Done {taken}.")
         after = " after denoising" if analysed.found.denoised else ""
         if not count:
-            return f"Done {taken}{after}."
-        return f"Found {count} object{'' if count == 1 else 's'} {taken}{after}."
+            return (f"Done {taken}{after}.",)
+        return (f"Found {count} object{'' if count == 1 else 's'} {taken}{after}.",)
 
     def _show_state(self) -> None:
         """Enable what can be pressed now."""
@@ -206,8 +206,7 @@ class AnalysisWidget(AnalysisPanel):
         if running:
             self.progress.max = 0
 
-    def _say(self, text: str, notes: tuple[str, ...] = ()) -> None:
-        lines = (text, *notes)
+    def _say(self, *lines: str) -> None:
         self.status.value = "<br>".join(escape(line, quote=False) for line in lines)
 
     def _complain(self, text: str) -> None:

@@ -71,9 +71,16 @@ class Analysed:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences to read, each once."""
-        own = self.found.notes if self.noisy is None else (*self.noisy.notes, *self.found.notes)
-        return tuple(dict.fromkeys(own))
+        """Sentences to read; those on one of two images say which."""
+        found = self.found.notes
+        if self.noisy is None:
+            return found
+        noisy = self.noisy.notes
+        return (
+            *(note for note in noisy if note in found),
+            *(f"Noisy image: {note}" for note in noisy if note not in found),
+            *(f"Denoised image: {note}" for note in found if note not in noisy),
+        )
 
 
 @dataclass

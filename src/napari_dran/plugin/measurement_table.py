@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..analysis import Measurement
 
 ROWS_SHOWN = 5
+TITLE_LINES = 3
 MOST_ROWS = 5000
 """A table of more is of no use to anyone, and takes seconds to fill."""
 
@@ -39,14 +40,16 @@ class MeasurementTable(QTableWidget):  # type: ignore[misc]
         self.setEditTriggers(QAbstractItemView.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectRows)
         self.setSelectionMode(QAbstractItemView.SingleSelection)
-        self.setAlternatingRowColors(True)
         self.setToolTip("Click a row to go to the object; click a title to sort.")
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.horizontalHeader().setDefaultAlignment(Qt.AlignCenter)
+        # napari's style leaves more room around each title than narrow columns have.
+        self.setStyleSheet("QHeaderView::section { padding: 2px; }")
+        self.horizontalHeader().setFixedHeight(TITLE_LINES * self.fontMetrics().height() + 8)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Expanding)
-        self.setMinimumHeight((ROWS_SHOWN + 3) * self.verticalHeader().defaultSectionSize())
+        self.setMinimumHeight((ROWS_SHOWN + 2) * self.verticalHeader().defaultSectionSize())
         self.itemSelectionChanged.connect(self._on_selection)
 
     def show_rows(self, measurements: Sequence[Measurement], unit: str) -> None:
@@ -62,6 +65,9 @@ class MeasurementTable(QTableWidget):  # type: ignore[misc]
         from ..analysis import columns
 
         table = columns(measurements[:MOST_ROWS], unit) if measurements else {}
+        if len(set(table.get("name", ()))) == 1:
+            # Nothing to tell apart, and the room is small.
+            del table["name"]
         self.blockSignals(True)
         try:
             # Rows would jump away while they are filled in.

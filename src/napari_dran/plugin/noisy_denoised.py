@@ -76,8 +76,8 @@ class NoisyDenoised:
             layers.move(layers.index(layer), place + offset)
 
 
-def describe_agreement(analysed: Analysed) -> str:
-    """Say in one line how far both results agree.
+def describe_agreement(analysed: Analysed) -> tuple[str, ...]:
+    """Say in a few words how far both results agree.
 
     Parameters
     ----------
@@ -87,23 +87,20 @@ def describe_agreement(analysed: Analysed) -> str:
     agreement = analysed.agreement
     assert agreement is not None
     labels = analysed.found.labels
-    power, per, unit = (2, 1.0, labels.unit) if "z" not in labels.axes else (3, 1.0, labels.unit)
-    if power == 3 and unit == "mm":
-        symbol, per = "mL", CUBIC_MM_PER_ML
-    elif unit == "pixel":
+    unit, per = labels.unit.replace("um", "µm"), 1.0
+    if unit == "pixel":
         symbol = "px"
+    elif "z" not in labels.axes:
+        symbol = f"{unit}²"
+    elif unit == "mm":
+        symbol, per = "mL", CUBIC_MM_PER_ML
     else:
-        symbol = f"{unit.replace('um', 'µm')}{'²' if power == 2 else '³'}"
+        symbol = f"{unit}³"
     parts = [
-        f"{name}: {_objects(count)}, {number(size / per)} {symbol}"
+        f"{name}: {count} object{'' if count == 1 else 's'}, {number(size / per)} {symbol}"
         for name, count, size in zip(
-            ("noisy", "denoised"), agreement.counts, agreement.sizes, strict=True
+            ("Noisy", "Denoised"), agreement.counts, agreement.sizes, strict=True
         )
     ]
-    if agreement.dice is None:
-        return f"{parts[0]}; {parts[1]}; nothing to overlap"
-    return f"{parts[0]}; {parts[1]}; overlap (Dice) {agreement.dice:.2f}"
-
-
-def _objects(count: int) -> str:
-    return f"{count} object{'' if count == 1 else 's'}"
+    overlap = "none to tell of" if agreement.dice is None else f"{agreement.dice:.2f}"
+    return (*parts, f"Overlap of both (Dice): {overlap}")
