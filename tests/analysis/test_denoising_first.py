@@ -26,7 +26,7 @@ def test_options() -> None:
     assert denoise_options(True) == denoise_options(np.True_) == {}
     assert denoise_options(False) is denoise_options(None) is None
     assert denoise_options({"strength": 0.5}) == {"strength": 0.5}
-    with pytest.raises(InputError, match="no option 'sigma'.*weights, window, axis, strength"):
+    with pytest.raises(InputError, match=r"no option 'sigma'.*weights, window, axis, strength"):
         denoise_options({"sigma": 25})
     with pytest.raises(InputError, match="True, False or a mapping"):
         denoise_options("yes")

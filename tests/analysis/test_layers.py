@@ -12,6 +12,9 @@ from .conftest import blobs
 
 layers = pytest.importorskip("napari.layers")
 
+# What napari says of drawing turned layers.
+pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+
 
 def corners(layer) -> np.ndarray:
     """Give the world coordinates of some points of the last two or three axes."""
@@ -55,22 +58,21 @@ def test_units(units, unit, factors) -> None:
     ],
 )
 def test_axes_and_scale(shape, options, axes, spacing) -> None:
-    volume, limits = layer_volume(layers.Image(blobs(*shape, high=250, dtype="u1"), **options))
+    volume, _ = layer_volume(layers.Image(blobs(*shape, high=250, dtype="u1"), **options))
     assert volume.axes == axes
     np.testing.assert_allclose(volume.spacing, spacing)
-    assert (limits is None) == ("s" in axes) or limits is not None
 
 
 def test_translated_turned_and_sheared_layers() -> None:
     affine = np.eye(4)
-    affine[:3, :3] = [[1, 0, 0], [0, 0, -2], [0, 2, 0]]
+    affine[:3, :3] = [[2, 0, 0], [0, 0, -2], [0, 2, 0]]
     layer = layers.Image(
         blobs(4, 9, 10), scale=(3, 0.5, 0.5), translate=(10, 20, 30), rotate=(20, 0, 0),
         affine=affine, units="mm", contrast_limits=(5, 500), name="scan",
     )  # fmt: skip
     volume, limits = layer_volume(layer)
     assert limits == (5, 500)
-    np.testing.assert_allclose(volume.spacing, (3, 1, 1))
+    np.testing.assert_allclose(volume.spacing, (6, 1, 1))
     np.testing.assert_allclose(volume.affine[:3, 3], layer.data_to_world((0, 0, 0)), atol=1e-9)
     np.testing.assert_allclose(
         (volume.affine @ [1, 2, 3, 1])[:3], layer.data_to_world((1, 2, 3)), atol=1e-9
