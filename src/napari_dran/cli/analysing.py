@@ -50,7 +50,9 @@ class Analysis:
 
         started = time.monotonic()
         volume = read_volume(job.source, series=job.series)
-        with progress_bar(job.name, quiet=self.quiet) as progress:
+        # Each slice that is denoised first is a step too.
+        unit = "steps" if options["denoise"] else "slices"
+        with progress_bar(job.name, unit, self.quiet) as progress:
             found = run(volume, progress=progress, **options)
         if LABELS in job.targets:
             target = job.targets[LABELS]
