@@ -1,9 +1,9 @@
 """Make the screenshots of the documentation from a real napari window.
 
-    python docs/screenshots.py [FOLDER [denoise|train]]
+    python docs/screenshots.py [FOLDER [denoise|train|segment|detect]]
 
 Opens the bundled noisy T1 volume, denoises it with the widget as a user would, trains
-on bundled volumes, and saves what the window shows. Without a display it starts Xvfb
+on bundled volumes, segments and detects bundled nuclei, and saves what the window shows. Without a display it starts Xvfb
 (needs PyVirtualDisplay).
 """
 
@@ -92,6 +92,37 @@ def train(folder: Path) -> None:
         viewer.close()
 
 
+def segment(folder: Path) -> None:
+    """Segment noisy nuclei, and compare with the denoised ones."""
+    analyse(folder, "Segment (U-Net)", "segment", "unet-nuclei")
+
+
+def detect(folder: Path) -> None:
+    """Detect noisy nuclei one by one, and compare with the denoised ones."""
+    analyse(folder, "Detect (Mask R-CNN)", "detect", "maskrcnn-nuclei")
+
+
+def analyse(folder: Path, name: str, task: str, weights: str) -> None:
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    viewer.open_sample("napari-dran", "nuclei-noisy")
+    layer = viewer.layers[0]
+    layer.name = "nuclei"
+    layer.contrast_limits = (0, 255)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-dran", name)
+    widget.weights.value, widget.denoise.value = weights, True
+    viewer.reset_view()
+    widget.run.native.click()
+    wait(lambda: widget._running is None)
+    save(viewer, folder / f"{task}-widget.png")
+    widget.compare.native.click()
+    wait(lambda: widget._running is None)
+    save(viewer, folder / f"{task}-noisy-denoised.png")
+    viewer.close()
+
+
 def wait(until: Callable[[], bool], at_least_ms: int = 0) -> None:
     """Let the window live until something is so."""
     from qtpy.QtCore import QElapsedTimer, QEventLoop, QTimer
@@ -123,7 +154,8 @@ def save(viewer: Any, path: Path) -> None:
 
 def main(folder: Path, widgets: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, take in (("denoise", denoise), ("train", train)):
+    takes = {"denoise": denoise, "train": train, "segment": segment, "detect": detect}
+    for name, take in takes.items():
         if not widgets or name in widgets:
             take(folder)
 

@@ -32,6 +32,13 @@ class Slow:
     error: Exception | None = None
 
 
+class Rough(torch.nn.Module):
+    """Takes what differs from the mean of its surroundings for noise."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image - torch.nn.functional.avg_pool2d(image, 3, 1, 1, count_include_pad=False)
+
+
 def save_tiny(task: str, path: Path, **facts: Any) -> Path:
     """Save a tiny network for a task."""
     architecture, small = TINY[task]
@@ -57,7 +64,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
-    """Put networks in place that mark what is bright."""
+    """Put networks in place that mark what is bright, and one that denoises, a little."""
     slow = Slow()
 
     def load(weights: Any) -> tuple[torch.nn.Module, None]:
@@ -74,6 +81,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
         return network, None
 
     monkeypatch.setattr(runner, "load_weights", load)
+    monkeypatch.setattr("napari_dran.weights.load_weights", lambda _: (Rough(), None))
     torch.set_num_threads(1)
     return slow
 

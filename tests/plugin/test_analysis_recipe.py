@@ -77,7 +77,8 @@ def test_copied_python_does_what_the_widget_did(
     analyse: Callable[[Task], Any], viewer: ViewerModel, result_of: Callable[..., str],
     spots: np.ndarray, task: Task, qapp: Any,
 ) -> None:  # fmt: skip
-    viewer.add_image(spots, name="scan", scale=(2, 1, 1), units=("mm",) * 3)
+    image = np.repeat(spots, 3, axis=0)
+    viewer.add_image(image, name="scan", scale=(2, 1, 1), units=("mm",) * 3)
     widget = analyse(task)
     widget.slices.value, widget.denoise.value = 1, True
     result_of(widget)

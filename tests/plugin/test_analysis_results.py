@@ -71,7 +71,10 @@ def test_row_leads_to_its_object(
     assert labels.selected_label == rows[last].label
     assert labels.data[2, 23, 15] == rows[last].label
     if task is DETECT:
-        assert viewer.layers["scan (detected, boxes)"].selected_data == {last}
+        boxes = viewer.layers["scan (detected, boxes)"]
+        assert boxes.selected_data == {last}
+        np.testing.assert_array_equal(boxes.edge_color[last], (1, 1, 1, 1))
+        assert not np.array_equal(boxes.edge_color[0], (1, 1, 1, 1))
     # And back: the label that was picked marks its row.
     labels.selected_label = rows[0].label
     (index,) = table.selectionModel().selectedRows()

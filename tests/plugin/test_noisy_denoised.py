@@ -46,7 +46,7 @@ def test_layers_stand_side_by_side(
         "neither", "both", "only noisy", "only denoised",
     ]  # fmt: skip
     assert len(widget._results.analysed.measurements) == widget.table.rowCount()
-    assert "only denoised" in widget.legend.value
+    assert "only&nbsp;denoised" in widget.legend.value
     widget.side_by_side.native.click()
     assert not grid.enabled
     assert viewer.layers[5].visible

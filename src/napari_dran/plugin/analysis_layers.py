@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OPACITY = 0.5
 BOX_COLOUR = "#ffd23f"
+CHOSEN_COLOUR = "#ffffff"
 BOX_WIDTH = 1 / 250
 """Of the boxes' lines, in lengths of the slice's longer side."""
 TEXT_SIZE = 10
@@ -157,6 +158,25 @@ def add_boxes(viewer: Any, place: Place, found: Detections, word: str) -> Shapes
         }
     layer: Shapes = viewer.add_shapes(boxes or None, shape_type="polygon", **look)
     return layer
+
+
+def mark_box(boxes: Shapes, label: int) -> None:
+    """Select the box of an object, and show it in another colour than the others.
+
+    Parameters
+    ----------
+    boxes : napari.layers.Shapes
+        From :func:`add_boxes`.
+    label : int
+        The object's number.
+    """
+    if "label" not in boxes.features:
+        return
+    chosen = np.flatnonzero(boxes.features["label"] == label).tolist()
+    boxes.edge_color = [
+        CHOSEN_COLOUR if number in chosen else BOX_COLOUR for number in range(len(boxes.data))
+    ]
+    boxes.selected_data = set(chosen)
 
 
 def add_difference(viewer: Any, place: Place, difference: Volume, word: str) -> Labels:

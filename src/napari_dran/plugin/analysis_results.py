@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
 from ..errors import DranError
-from .analysis_layers import Place, add_boxes, add_labels
+from .analysis_layers import Place, add_boxes, add_labels, mark_box
 from .analysis_panel import AnalysisPanel
 from .analysis_task import DETECT, Task
 from .noisy_denoised import NoisyDenoised
@@ -101,8 +101,7 @@ class AnalysisResults:
         with labels.events.selected_label.blocker(self._on_label):
             labels.selected_label = measured.label
         if self.boxes is not None and self.boxes in self.viewer.layers:
-            numbers = np.flatnonzero(self.boxes.features["label"] == measured.label)
-            self.boxes.selected_data = set(numbers.tolist())
+            mark_box(self.boxes, measured.label)
         (point,) = place.points(np.array([measured.centre], dtype=float))
         world = np.asarray(labels.data_to_world(point))
         dims = self.viewer.dims

@@ -22,5 +22,5 @@ def _compare(name: str) -> None:
 
     viewer: Any = napari.current_viewer()
     active = viewer.layers.selection.active
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
     widget.analyse_layer(active)
