@@ -3,8 +3,8 @@
     python docs/screenshots.py [FOLDER [denoise|train|segment|detect]]
 
 Opens the bundled noisy T1 volume, denoises it with the widget as a user would, trains
-on bundled volumes, segments and detects bundled nuclei, and saves what the window shows. Without a display it starts Xvfb
-(needs PyVirtualDisplay).
+on bundled volumes, segments and detects bundled nuclei, and saves what the window
+shows. Without a display it starts Xvfb (needs PyVirtualDisplay).
 """
 
 from __future__ import annotations
