@@ -87,3 +87,10 @@ def test_batch_statistics_of_the_encoder_stay(mode: bool) -> None:
     norms = [m for m in network.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
     assert norms
     assert not any(norm.training for norm in norms)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_images_are_not_resized(training: bool) -> None:
+    network = MaskRCNN(width=8, head=8).train(training)
+    images, _ = network.transform([torch.rand(3, 64, 96)])
+    assert images.tensors.shape == (1, 3, 64, 96)

@@ -14,6 +14,7 @@ from torchvision.models.detection import MaskRCNN as TorchvisionMaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
@@ -47,6 +48,16 @@ class Pyramid(nn.Module):
         features = self.encoder(x)[1:]
         levels: dict[str, Tensor] = self.pyramid(OrderedDict(zip(LEVELS, features, strict=True)))
         return levels
+
+
+class Unresized(GeneralizedRCNNTransform):  # type: ignore[misc]
+    """Prepares images without resizing; torchvision's ``_skip_resize`` does so in training only."""
+
+    def resize(
+        self, image: Tensor, target: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """Leave an image as large as it is."""
+        return image, target
 
 
 class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
@@ -100,8 +111,11 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
             mask_predictor=MaskRCNNPredictor(width, width, classes),
             image_mean=[0.0 if standardise else 0.5] * channels,
             image_std=[1.0 if standardise else 0.5] * channels,
-            _skip_resize=True,
         )
+        self.transform = Unresized(
+            self.transform.min_size, self.transform.max_size,
+            self.transform.image_mean, self.transform.image_std,
+        )  # fmt: skip
         self.channels, self.standardise = channels, standardise
         self.arguments: dict[str, Any] = {
             "channels": channels, "classes": classes, "width": width, "head": head,
