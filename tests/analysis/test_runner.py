@@ -90,9 +90,8 @@ def test_weights_are_loaded_once_and_threads_share_them(
         threads.submit(segmenter.release).result()
     assert len(loaded) == 1
     for image, result in zip(images, found, strict=True):
-        np.testing.assert_array_equal(
-            segmenter.run(image).probability.data, result.probability.data
-        )
+        again = segmenter.run(image)
+        np.testing.assert_allclose(again.probability.data, result.probability.data, atol=1e-6)
 
 
 @pytest.mark.gpu
