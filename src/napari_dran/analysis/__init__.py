@@ -8,7 +8,8 @@ from __future__ import annotations
 from .detection import Detector, detect
 from .detections import Detection, Detections
 from .measurements import Measurement, columns, measure, write_csv
-from .segmentation import Segmentation, Segmenter, segment
+from .segmentation import Segmenter, segment
+from .segmentations import Segmentation
 
 __all__ = [
     "Detection",

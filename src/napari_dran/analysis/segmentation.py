@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,14 @@ import numpy as np
 from ..errors import WeightsError
 from ..intensity import Window
 from ..volume import Volume
-from ..weights import Card, read_card, require_task
+from ..weights import read_card, require_task
 from .denoising_first import Denoise
 from .inputs import AUTO, NetworkInput
 from .layers import labels_layer, layer_volume
 from .objects import inside, mean_inside, number_objects, split_touching
 from .preparation import check_share, check_size, pixels_of, prepare
 from .runner import Runner
+from .segmentations import Segmentation, kinds_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,53 +31,6 @@ LARGEST_SIDE = 1024
 OVERLAP = 0.25
 """Of the windows; they are joined with weights that fall towards their rims."""
 LABELS_SUFFIX = " (segmented)"
-
-
-@dataclass(frozen=True, eq=False)
-class Segmentation:
-    """What a segmentation found.
-
-    Parameters
-    ----------
-    labels : Volume
-        int32, axes "[t][z]yx", with the image's geometry: 0 background, each object
-        a number of its own (in every time point from 1).
-    probability : Volume
-        float32, the same axes: how likely each pixel belongs to an object.
-    image : Volume
-        What was segmented: the image, or the denoised one.
-    card : Card
-        Of the weights.
-    axis : str
-        The axis that slices were cut across.
-    denoised : bool
-        Whether it was denoised first.
-    scores : mapping
-        Label -> mean probability inside it.
-    notes : tuple of str
-        Sentences to read before trusting the result.
-    """
-
-    labels: Volume
-    probability: Volume
-    image: Volume
-    card: Card
-    axis: str
-    denoised: bool = False
-    scores: Mapping[int, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Number of labels."""
-        return len(self.scores)
-
-    @property
-    def names(self) -> dict[int, str]:
-        """Label -> what it is."""
-        kinds = _kinds(self.card)
-        several = len(kinds) > 1 and not self.card.border
-        return {label: kinds[label - 1] if several else kinds[0] for label in self.scores}
 
 
 class Segmenter:
@@ -170,7 +123,7 @@ class Segmenter:
         scores = mean_inside(labels, probability)
         notes = (*ready.notes, *self._runner.notes)
         if not scores:
-            what = " or ".join(_kinds(self.card))
+            what = " or ".join(kinds_of(self.card))
             notes = (*notes, f"Nothing was found: no {what} above {threshold:g}.")
         history = (*volume.history, self._history(threshold))
         return Segmentation(
@@ -324,9 +277,3 @@ def segment(
     elif not isinstance(image, Volume):
         labels, probability = labels.data, probability.data
     return (labels, probability) if probabilities else labels
-
-
-def _kinds(card: Card) -> tuple[str, ...]:
-    """Name the kinds of object that a network finds."""
-    kinds = card.classes[:-1] if card.border else card.classes
-    return kinds or ("object",)
