@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ..slices import Index
 
 OPACITY = 0.5
+OBJECT_COLOURS = ("#2ee6a6", "#ff5fa2", "#8f7dff", "#ffe14d", "#4fc3ff", "#ff8c42", "#b5e853",
+                  "#e28cff", "#ff6b6b", "#37d5d6")  # fmt: skip
+"""Of objects, in turn: bright on grey and on the colours of MR sequences."""
 BOX_COLOUR = "#ffd23f"
 CHOSEN_COLOUR = "#ffffff"
 BOX_WIDTH = 1 / 250
@@ -116,8 +119,15 @@ def add_labels(viewer: Any, place: Place, labels: Volume, word: str) -> Labels:
     word : str
         What it is called after the image.
     """
+    from napari.utils.colormaps import CyclicLabelColormap
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    colours = transform_color(["transparent", *OBJECT_COLOURS])
     layer: Labels = viewer.add_labels(
-        place.data(labels.data), opacity=OPACITY, **place.arguments(word, labels.history)
+        place.data(labels.data),
+        colormap=CyclicLabelColormap(colors=colours),
+        opacity=OPACITY,
+        **place.arguments(word, labels.history),
     )
     return layer
 

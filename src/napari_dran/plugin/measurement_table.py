@@ -9,7 +9,6 @@ from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
     from ..analysis import Measurement
 
 ROWS_SHOWN = 5
-TITLE_LINES = 3
+TITLE_LINES = 2
+PADDING = 16
 MOST_ROWS = 5000
 """A table of more is of no use to anyone, and takes seconds to fill."""
 
@@ -45,9 +45,10 @@ class MeasurementTable(QTableWidget):  # type: ignore[misc]
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.horizontalHeader().setDefaultAlignment(Qt.AlignCenter)
         # napari's style leaves more room around each title than narrow columns have.
-        self.setStyleSheet("QHeaderView::section { padding: 2px; }")
+        self.setStyleSheet("QHeaderView::section { padding: 2px; font-weight: normal; }")
+        self.horizontalHeader().setMinimumSectionSize(30)
+        self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setFixedHeight(TITLE_LINES * self.fontMetrics().height() + 8)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeToContents)
         self.setSizePolicy(QSizePolicy.Ignored, QSizePolicy.Expanding)
         self.setMinimumHeight((ROWS_SHOWN + 2) * self.verticalHeader().defaultSectionSize())
         self.itemSelectionChanged.connect(self._on_selection)
@@ -81,6 +82,7 @@ class MeasurementTable(QTableWidget):  # type: ignore[misc]
                 self.setHorizontalHeaderItem(column, header)
                 for row, value in enumerate(values):
                     self.setItem(row, column, _Cell(value, row))
+                self._fit(column, header)
             self.horizontalHeader().setSortIndicator(-1, Qt.AscendingOrder)
             self.setSortingEnabled(True)
             self.clearSelection()
@@ -98,6 +100,13 @@ class MeasurementTable(QTableWidget):  # type: ignore[misc]
                 self.blockSignals(False)
                 self.scrollToItem(self.item(row, 0))
                 return
+
+    def _fit(self, column: int, header: QTableWidgetItem) -> None:
+        """Make a column as wide as its texts; Qt would leave room for a sign in every title."""
+        texts = header.text().split("\n")
+        texts += [self.item(row, column).text() for row in range(self.rowCount())]
+        widest = max(self.fontMetrics().horizontalAdvance(text) for text in texts)
+        self.setColumnWidth(column, widest + PADDING)
 
     def _on_selection(self) -> None:
         rows = self.selectionModel().selectedRows()
@@ -124,5 +133,5 @@ class _Cell(QTableWidgetItem):  # type: ignore[misc]
 
 
 def _wrapped(title: str) -> str:
-    """Break a title at its spaces, so that its column is as narrow as its numbers."""
-    return title.replace(" ", "\n")
+    """Shorten a title and break it, so that its column is as narrow as its numbers."""
+    return title.removeprefix("equivalent ").replace(" ", "\n")
