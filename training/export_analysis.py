@@ -134,11 +134,14 @@ def main() -> None:
     parser.add_argument("--even", type=float, default=0.5, help="of an ensemble")
     parser.add_argument("--corpus", default="../shared/corpus")
     parser.add_argument("--hardware", default="1 CPU core")
+    parser.add_argument("--val", type=float, help="score on val measured since, for the run's own")
     parser.add_argument("--score", nargs="*", default=[], metavar="SET: MEASURE=NUMBER")
     parser.add_argument("--started-from", default=None, help="what the run was started from")
     options = parser.parse_args()
     description, folder, licence = CARDS[options.name]
     found = [read_checkpoint(find_checkpoint(run)) for run in options.run]
+    if options.val is not None:
+        found = [replace(c, scores=dict.fromkeys(c.scores, options.val)) for c in found]
     checkpoint = joined(found, options.even)
     sources = corpus_sources(f"{options.corpus}/{folder}/train")
     facts = {**checkpoint.facts, "hardware": options.hardware, "data": sources}

@@ -31,7 +31,8 @@ WIDE, GAP, CAPTION, HEAD = 2.4, 0.06, 0.3, 0.3
 INK, PAPER, TRUTH, FOUND = "#1b1f24", "white", "#3ddc61", "#ff3b30"
 SOURCE = (
     "Images: TCGA-LGG of The Cancer Imaging Archive (CC BY 3.0), FLAIR; the truth: Buda et al., "
-    "Computers in Biology and Medicine 2019."
+    "Computers in Biology and Medicine 2019 (CC BY-NC-SA 4.0, under which this picture stands "
+    "too)."
 )
 
 Boxes = Sequence[tuple[tuple[float, float, float, float], float]]
