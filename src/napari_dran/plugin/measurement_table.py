@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 5
 TITLE_LINES = 2
-PADDING = 16
+PADDING = 10
 MOST_ROWS = 5000
 """A table of more is of no use to anyone, and takes seconds to fill."""
 
