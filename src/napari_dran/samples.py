@@ -40,9 +40,7 @@ SAMPLES: dict[str, Sample] = {
     "flair": Sample("flair.nii.gz", "FLAIR brain MR, noise as measured"),
     "epi": Sample("epi.nii.gz", "4-D EPI brain MR (fMRI)"),
     "micrograph": Sample("micrograph.png", "H&E micrograph, colour"),
-    "nuclei-noisy": Sample(
-        "nuclei.png", "Fluorescent nuclei with added noise (sigma 25)", 25.0
-    ),
+    "nuclei-noisy": Sample("nuclei.png", "Fluorescent nuclei with added noise (sigma 25)", 25.0),
     "nuclei": Sample("nuclei.png", "Fluorescent nuclei"),
 }
 

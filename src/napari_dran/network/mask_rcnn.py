@@ -7,6 +7,7 @@ Detection", CVPR 2017.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -52,6 +53,9 @@ class Pyramid(nn.Module):
 
 class Unresized(GeneralizedRCNNTransform):  # type: ignore[misc]
     """Prepares images without resizing; torchvision's ``_skip_resize`` does so in training only."""
+
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        super().__init__(0, 0, list(mean), list(deviation))
 
     def resize(
         self, image: Tensor, target: dict[str, Tensor] | None = None
@@ -109,13 +113,9 @@ class MaskRCNN(TorchvisionMaskRCNN):  # type: ignore[misc]
             mask_roi_pool=MultiScaleRoIAlign(LEVELS, MASK_SIDE, 2),
             mask_head=MaskRCNNHeads(width, (width,) * MASK_LAYERS, 1),
             mask_predictor=MaskRCNNPredictor(width, width, classes),
-            image_mean=[0.0 if standardise else 0.5] * channels,
-            image_std=[1.0 if standardise else 0.5] * channels,
         )
-        self.transform = Unresized(
-            self.transform.min_size, self.transform.max_size,
-            self.transform.image_mean, self.transform.image_std,
-        )  # fmt: skip
+        shift, scale = (0.0, 1.0) if standardise else (0.5, 0.5)
+        self.transform: GeneralizedRCNNTransform = Unresized([shift] * channels, [scale] * channels)
         self.channels, self.standardise = channels, standardise
         self.arguments: dict[str, Any] = {
             "channels": channels, "classes": classes, "width": width, "head": head,
