@@ -153,8 +153,8 @@ def test_changed_tensor_is_noticed(saved: Path) -> None:
 
 
 def test_unknown_architecture_and_arguments() -> None:
-    with pytest.raises(WeightsError, match=r"'unet'.*dran"):
-        build_network("unet", {})
+    with pytest.raises(WeightsError, match=r"'resnet'.*dran"):
+        build_network("resnet", {})
     with pytest.raises(WeightsError, match="later version"):
         build_network("dran", {"wings": 2})
 
