@@ -39,7 +39,7 @@ def evidence(results: Path) -> str:
 
 def weights_section(results: Path) -> str:
     """Say which weights are measured, and whether some scores are of earlier ones."""
-    cards = list_weights()
+    cards = list_weights(None)
     rows = [
         [card.name, card.kind, f"{card.steps:,}", *_training(card), card.sha256[:12]]
         for card in cards
