@@ -81,7 +81,9 @@ class Card:
 
     @property
     def kind(self) -> str:
-        """Kind of images it takes: "grey" or "colour"."""
+        """Kind of images it takes: "grey", "colour", or a number of inputs."""
+        if self.inputs:
+            return f"{len(self.inputs)} inputs"
         return "grey" if self.channels == 1 else "colour"
 
     def to_json(self) -> str:
