@@ -59,6 +59,8 @@ class AnalysisRecipe:
     stretched : float
         Share of crops whose own range becomes [0, 1], as a window that is read off the
         image does.
+    faint : float
+        Share of the objects that are made fainter, each by a factor of its own.
     inverted : float
         Share of crops turned from bright on dark to dark on bright.
     noise : tuple of float
@@ -112,6 +114,7 @@ class AnalysisRecipe:
     contrast: float = 0.3
     single: float = 0.1
     stretched: float = 0.0
+    faint: float = 0.0
     inverted: float = 0.0
     noise: tuple[float, float] = (0.0, 0.0)
 
@@ -132,7 +135,7 @@ class AnalysisRecipe:
         limits: dict[str, tuple[float, float]] = {
             "batch": (1, 1024), "crop": (32, 4096), "rotation": (0, 180), "zoom": (1, 4),
             "elastic": (0, 0.2), "contrast": (0, 1), "single": (0, 1), "inverted": (0, 1),
-            "stretched": (0, 1),
+            "stretched": (0, 1), "faint": (0, 1),
             "copied": (0, 2), "side": (0, 4096), "warmup": (0, 1e6), "clip": (0, 1e6),
             "steps": (1, 1e9), "minutes": (0, 1e6), "averaging": (0, 0.999999),
             "validate_every": (1, 1e9), "validation_share": (0, 0.9),

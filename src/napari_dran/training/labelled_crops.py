@@ -20,6 +20,13 @@ OWN_RANGE = (0.001, 0.999)
 SMALLEST_RANGE = 0.05
 """Images of less contrast are not stretched to all of [0, 1]: they hold noise only."""
 
+FAINTEST = 0.1
+"""Least share of its contrast with the background that an object keeps."""
+
+HALO, EDGE = 7, 5
+"""An object that was made fainter takes its halo along, and then meets its surroundings
+softly: widths of the two filters in pixels."""
+
 TRIES = 4
 """Places tried for a piece with an object in it."""
 
@@ -108,8 +115,14 @@ def distort(images: Tensor, labels: Tensor, recipe: AnalysisRecipe) -> tuple[Ten
         bends = torch.randn(count, 2, GRID, GRID, device=device) * recipe.elastic
         smooth = F.interpolate(bends, grid.shape[1:3], mode="bicubic", align_corners=False)
         grid = grid + smooth.permute(0, 2, 3, 1)
-    images = F.grid_sample(images, grid, align_corners=False)
-    moved = F.grid_sample(labels[:, None].float(), grid, mode="nearest", align_corners=False)
+    if recipe.faint:
+        images = faint(images, labels, recipe.faint)
+    # A mirrored object has its number twice, which would spoil its box.
+    beyond = "reflection" if recipe.task == "segment" else "zeros"
+    images = F.grid_sample(images, grid, padding_mode=beyond, align_corners=False)
+    moved = F.grid_sample(
+        labels[:, None].float(), grid, mode="nearest", padding_mode=beyond, align_corners=False
+    )
     stretched = torch.rand(count, 1, 1, 1, device=device) < recipe.stretched
     if bool(stretched.any()):
         images = torch.where(stretched, _to_own_range(images), images)
@@ -127,6 +140,35 @@ def distort(images: Tensor, labels: Tensor, recipe: AnalysisRecipe) -> tuple[Ten
         sigma = low + (high - low) * torch.rand(count, 1, 1, 1, device=device)
         images = images + torch.randn_like(images) * sigma / GREY_LEVELS
     return images, moved[:, 0].round().long()
+
+
+def faint(images: Tensor, labels: Tensor, share: float) -> Tensor:
+    """Make some objects fainter, each by a factor of its own.
+
+    An object's difference to the median of the background is scaled by a factor whose
+    logarithm is uniform, down to ``FAINTEST``.
+
+    Parameters
+    ----------
+    images : Tensor
+        (N, 3, H, W).
+    labels : Tensor
+        (N, H, W), whole numbers; 0 is the background.
+    share : float
+        Of the objects that are changed.
+    """
+    count = int(labels.max()) + 1
+    device = images.device
+    kept = FAINTEST ** torch.rand(len(images), count, device=device)
+    kept[torch.rand(kept.shape, device=device) >= share] = 1
+    kept[:, 0] = 1
+    wide = F.max_pool2d(labels[:, None].float(), HALO, 1, HALO // 2)[:, 0].long()
+    wide = torch.where(labels > 0, labels, wide)
+    factors = kept.gather(1, wide.flatten(1)).view(labels.shape)[:, None]
+    factors = F.avg_pool2d(factors, EDGE, 1, EDGE // 2, count_include_pad=False)
+    outside = images.masked_fill((labels > 0)[:, None], torch.nan).flatten(2)
+    background = outside.nanmedian(dim=2).values.nan_to_num(0)[..., None, None]
+    return background + (images - background) * factors
 
 
 def _to_own_range(images: Tensor) -> Tensor:
