@@ -16,7 +16,8 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from napari_dran.training.checkpoints import export_weights, find_checkpoint, read_checkpoint
+from napari_dran.training.cards import export_weights
+from napari_dran.training.checkpoints import find_checkpoint, read_checkpoint
 from napari_dran.training.data import corpus_sources
 
 ROOT = Path(__file__).resolve().parents[1]

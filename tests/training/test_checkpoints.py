@@ -10,13 +10,10 @@ import torch
 
 from napari_dran.errors import OutputExistsError, WeightsError
 from napari_dran.network.dran import DRAN
-from napari_dran.training.checkpoints import (
-    export_weights,
-    find_checkpoint,
-    read_checkpoint,
-    start_network,
-)
+from napari_dran.training.cards import export_weights
+from napari_dran.training.checkpoints import find_checkpoint, read_checkpoint
 from napari_dran.training.recipe import Recipe
+from napari_dran.training.start import start_network
 from napari_dran.weights import load_weights
 
 

@@ -82,7 +82,7 @@ def export(
     run: Path, output: Path, name: str | None, licence: str | None, *, overwrite: bool
 ) -> None:
     """Make a weights file of a checkpoint or of a run's folder."""
-    from ..training.checkpoints import export_weights
+    from ..training.cards import export_weights
 
     changes = {"licence": licence} if licence else {}
     card = export_weights(run, output, name=name, overwrite=overwrite, **changes)

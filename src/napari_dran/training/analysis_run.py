@@ -14,7 +14,8 @@ from ..errors import TrainingError
 from .analysis import AnalysisModule, LabelledCropsData, average_precision, validation_score
 from .analysis_recipe import AnalysisRecipe
 from .analysis_start import images_and_held, start_analysis
-from .checkpoints import Checkpoint, export_weights, read_checkpoint
+from .cards import export_weights
+from .checkpoints import Checkpoint, read_checkpoint
 from .data import corpus_sources
 from .labelled import LabelledImage
 from .machine import PRECISIONS, chosen_precision, device_name, hardware, make_folder, quiet

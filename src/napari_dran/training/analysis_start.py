@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import InputError, MissingPackageError, WeightsError
 from ..network.efficientnet import EfficientNetLite0, load_imagenet
-from ..weights import build_network, load_weights
+from ..weights import build_network
 from .analysis import ARCHITECTURE
 from .analysis_recipe import IMAGENET, AnalysisRecipe
-from .checkpoints import SUFFIXES, find_checkpoint, read_checkpoint
 from .data import TrainingImage, split
 from .labelled import LabelledImage, brought_to, read_labelled
 from .recipe import SCRATCH
+from .start import read_start
 
 CHANNELS = 3
 
@@ -65,7 +65,7 @@ def start_analysis(
         return network.train(), {
             "started from": "EfficientNet-Lite0 trained on ImageNet (Apache-2.0), random decoder"
         }
-    weights, facts = _read(recipe.weights)
+    _, _, weights, facts = read_start(recipe.weights)
     own = network.state_dict()
     fitting = {k: v for k, v in weights.items() if k in own and v.shape == own[k].shape}
     if len(fitting) == len(own):
@@ -144,18 +144,3 @@ def split_labelled(
         [image for number, image in enumerate(images) if number not in chosen],
         [image for number, image in enumerate(images) if number in chosen],
     )
-
-
-def _read(name: str) -> tuple[Mapping[str, Tensor], dict[str, str]]:
-    path = Path(name)
-    if path.suffix in SUFFIXES or path.is_dir():
-        start = read_checkpoint(find_checkpoint(path))
-        facts = {"started from": f"{path.name} at step {start.step}"}
-        if "licence" in start.facts:
-            facts["licence"] = start.facts["licence"]
-        return start.weights, facts
-    network, card = load_weights(name)
-    return network.state_dict(), {
-        "started from": f"{card.name} at step {card.steps}, sha256 {card.sha256[:12]}",
-        "licence": f"That of {card.name}, which training started from: {card.licence}",
-    }

@@ -10,9 +10,10 @@ import torch
 
 from ..denoising.devices import choose_device
 from ..errors import InputError, TrainingError
-from .checkpoints import Checkpoint, read_checkpoint, start_network
+from .checkpoints import Checkpoint, read_checkpoint
 from .inputs import Data, sources_of, training_and_validation
 from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
+from .start import start_network
 from .validation import Report, validation_pairs
 
 try:

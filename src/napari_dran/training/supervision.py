@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from ..errors import DranError
 from ..files.atomic import writing
 from ..weights import SUFFIX
-from .checkpoints import export_weights
+from .cards import export_weights
 from .denoising import DenoisingModule
 from .validation import (
     LOG,
