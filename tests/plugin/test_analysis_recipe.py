@@ -78,7 +78,8 @@ def test_copied_python_does_what_the_widget_did(
     spots: np.ndarray, task: Task, qapp: Any,
 ) -> None:  # fmt: skip
     image = np.repeat(spots, 3, axis=0)
-    viewer.add_image(image, name="scan", scale=(2, 1, 1), units=("mm",) * 3)
+    turned = [[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]
+    viewer.add_image(image, name="scan", scale=(2, 1, 1), rotate=turned, units=("mm",) * 3)
     widget = analyse(task)
     widget.slices.value, widget.denoise.value = 1, True
     result_of(widget)
@@ -90,6 +91,9 @@ def test_copied_python_does_what_the_widget_did(
     before = len(viewer.layers)
     exec(text, {"viewer": viewer})
     np.testing.assert_array_equal(viewer.layers[before].data, found)
+    corner = viewer.layers["scan"].data_to_world(image.shape)
+    for layer in viewer.layers[before:]:
+        np.testing.assert_allclose(layer.data_to_world(image.shape), corner)
 
 
 def test_copied_command_names_the_file(

@@ -15,6 +15,9 @@ from .recipe import Recipe, output_beside
 SHARED = {"weights": "denoise-weights", "strength": "strength"}
 """Options of denoising: what the command calls them."""
 
+PLACE = ("scale", "translate", "rotate", "shear", "affine")
+"""What says where a layer lies."""
+
 
 @dataclass(frozen=True)
 class AnalysisRecipe:
@@ -94,10 +97,9 @@ class AnalysisRecipe:
             )
         elif detects:
             lines += [
-                "viewer.add_labels(found.labels.data, scale=image.scale, "
-                "translate=image.translate)",
-                "viewer.add_shapes(found.rectangles(), scale=image.scale, "
-                "translate=image.translate)",
+                f"place = {{key: getattr(image, key) for key in {PLACE}}}",
+                "viewer.add_labels(found.labels.data, **place)",
+                "viewer.add_shapes(found.rectangles(), **place)",
             ]
         else:
             lines.append("viewer.add_layer(found)")
