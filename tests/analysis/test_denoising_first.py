@@ -7,8 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_dran import Cancelled, InputError, Volume, denoise
-from napari_dran.analysis.denoising_first import denoise_first, denoise_options, share, steps
+from napari_dran import Cancelled, InputError, Volume, denoise, weights
+from napari_dran.analysis.denoising_first import (
+    KeptDenoiser,
+    denoise_first,
+    denoise_options,
+    share,
+    steps,
+)
 from napari_dran.weights import Card
 
 from .conftest import SEQUENCES, blobs
@@ -16,6 +22,7 @@ from .conftest import SEQUENCES, blobs
 COLOUR = Card("colour", "unet", {}, 3, task="segment", classes=("cell",))
 BRAIN = replace(COLOUR, inputs=SEQUENCES, copied=1)
 WINDOW = (0, 1000)
+CPU = KeptDenoiser("cpu")
 
 
 def quiet(done: int, total: int) -> None:
@@ -38,7 +45,7 @@ def test_sequences_are_denoised_one_by_one(dran, axes, samples) -> None:
     image = blobs(*(3, 20, 21)[3 - len(axes) + 1 :], samples, dtype="i2")
     options, told = {"weights": dran[1], "window": WINDOW, "strength": 0.5}, []
     volume = Volume(image, axes, unit="mm")
-    clean, _ = denoise_first(volume, BRAIN, options, "cpu", lambda *place: told.append(place))
+    clean, _ = denoise_first(volume, BRAIN, options, CPU, lambda *place: told.append(place))
     for sample in range(3):
         grey = np.ascontiguousarray(image[..., sample])
         expected = denoise(grey, axes=axes[:-1], device="cpu", **options)
@@ -54,7 +61,7 @@ def test_sequences_are_denoised_one_by_one(dran, axes, samples) -> None:
 def test_colours_are_denoised_together(dran) -> None:
     image = blobs(20, 21, 3, dtype="u1", high=250)
     options = {"weights": dran[3], "window": (0, 255)}
-    clean, _ = denoise_first(Volume(image), COLOUR, options, "cpu", quiet)
+    clean, _ = denoise_first(Volume(image), COLOUR, options, CPU, quiet)
     np.testing.assert_array_equal(clean.data, denoise(image, device="cpu", **options))
     assert steps(Volume(image), COLOUR, options) == 1
 
@@ -65,7 +72,7 @@ def test_grey_images_and_channels(dran, axes, count) -> None:
     image, told = blobs(*(shape[letter] for letter in axes)), []
     options = {"weights": dran[1], "window": "full"} | ({"axis": "y"} if "z" in axes else {})
     volume = Volume(image, axes)
-    clean, _ = denoise_first(volume, BRAIN, options, "cpu", lambda *place: told.append(place))
+    clean, _ = denoise_first(volume, BRAIN, options, CPU, lambda *place: told.append(place))
     np.testing.assert_array_equal(clean.data, denoise(image, axes=axes, device="cpu", **options))
     assert steps(volume, BRAIN, options) == count == len(told)
 
@@ -73,12 +80,38 @@ def test_grey_images_and_channels(dran, axes, count) -> None:
 def test_contrast_limits_and_notes(dran) -> None:
     volume = Volume(blobs(20, 21))
     options = {"weights": dran[1], "window": "contrast-limits"}
-    clean, notes = denoise_first(volume, BRAIN, options, "cpu", quiet, (100, 900))
+    clean, notes = denoise_first(volume, BRAIN, options, CPU, quiet, (100, 900))
     expected = denoise(volume.data, weights=dran[1], window=(100, 900), device="cpu")
     np.testing.assert_array_equal(clean.data, expected)
     assert notes == ()
-    _, notes = denoise_first(volume, BRAIN, options, "cpu", quiet, (-2e4, -1e4))
+    _, notes = denoise_first(volume, BRAIN, options, CPU, quiet, (-2e4, -1e4))
     assert "0.0% of the values lie in the window" in notes[0]
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """List which weights that denoise are read."""
+    read, load = [], weights.load_weights
+
+    def counted(path):
+        read.append(path)
+        return load(path)
+
+    monkeypatch.setattr(weights, "load_weights", counted)
+    return read
+
+
+def test_weights_are_read_once_for_many_images(bright, dran, loaded) -> None:
+    segmenter = bright()
+    for image in (blobs(20, 21), blobs(2, 20, 20), blobs(20, 21)):
+        segmenter.run(image, denoise={"weights": dran[1]})
+    assert loaded == [dran[1]]
+    segmenter.release()
+    segmenter.run(blobs(20, 21), denoise={"weights": dran[1], "strength": 0.5})
+    assert loaded == [dran[1]]
+    # Others take their place.
+    segmenter.run(blobs(20, 21, 3), denoise={"weights": dran[3]})
+    assert loaded == [dran[1], dran[3]]
 
 
 def test_cancelling_leaves_the_image_alone(dran) -> None:
@@ -86,5 +119,5 @@ def test_cancelling_leaves_the_image_alone(dran) -> None:
     before = image.copy()
     progress = share(lambda done, total: done < 2, 0, 10)
     with pytest.raises(Cancelled, match="after 2 of 10"):
-        denoise_first(Volume(image), BRAIN, {"weights": dran[1]}, "cpu", progress)
+        denoise_first(Volume(image), BRAIN, {"weights": dran[1]}, CPU, progress)
     np.testing.assert_array_equal(image, before)

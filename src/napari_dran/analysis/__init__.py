@@ -8,6 +8,7 @@ from __future__ import annotations
 from .detection import Detector, detect
 from .detections import Detection, Detections
 from .measurements import Measurement, columns, measure, write_csv
+from .preparation import Options
 from .segmentation import Segmenter, segment
 from .segmentations import Segmentation
 
@@ -16,6 +17,7 @@ __all__ = [
     "Detections",
     "Detector",
     "Measurement",
+    "Options",
     "Segmentation",
     "Segmenter",
     "columns",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..errors import Cancelled, InputError
 from ..slices import slice_indices
 from ..volume import Volume
 from ..weights import Card
-from .inputs import planes_of
+from .inputs import AUTO, planes_of
 
 Denoise = bool | Mapping[str, Any]
 """Whether to denoise first, or the options of ``napari_dran.denoise`` to do it with."""
@@ -20,6 +21,32 @@ Denoise = bool | Mapping[str, Any]
 OPTIONS = ("weights", "window", "axis", "strength")
 
 Progress = Callable[[int, int], object]
+
+
+class KeptDenoiser:
+    """Keeps the last denoiser, so that its weights are read once for many images.
+
+    Parameters
+    ----------
+    device : str
+        Where to compute.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self._last: Denoiser | None = None
+
+    def get(self, weights: str | Path) -> Denoiser:
+        """Return a denoiser with these weights; the one before is given up for others."""
+        denoiser = self._last
+        if denoiser is None or denoiser.weights != weights:
+            self._last = denoiser = Denoiser(weights, device=self.device)
+        return denoiser
+
+    def release(self) -> None:
+        """Give back all device memory."""
+        if self._last is not None:
+            self._last.release()
 
 
 def denoise_options(denoise: Denoise) -> dict[str, Any] | None:
@@ -56,7 +83,7 @@ def denoise_first(
     volume: Volume,
     card: Card,
     options: Mapping[str, Any],
-    device: str,
+    kept: KeptDenoiser,
     progress: Progress,
     contrast_limits: tuple[float, float] | None = None,
 ) -> tuple[Volume, tuple[str, ...]]:
@@ -73,8 +100,8 @@ def denoise_first(
         Of the network that is to see it.
     options : mapping
         From :func:`denoise_options`.
-    device : str
-        Where to compute.
+    kept : KeptDenoiser
+        Gives the denoiser.
     progress : callable
         Called with (slices done, slices in all); returns False to cancel.
     contrast_limits : pair of float, optional
@@ -88,7 +115,7 @@ def denoise_first(
         What to know before trusting it, see ``Denoised.notes``.
     """
     arguments: dict[str, Any] = {**options, "contrast_limits": contrast_limits}
-    denoiser = Denoiser(arguments.pop("weights", "auto"), device=device)
+    denoiser = kept.get(arguments.pop("weights", AUTO))
     try:
         if not _apart(volume, card):
             found = denoiser.run(volume, progress=progress, **arguments)
@@ -105,7 +132,8 @@ def denoise_first(
             notes |= dict.fromkeys(found.notes)
         return volume.with_data(clean, history=found.image.history), tuple(notes)
     finally:
-        denoiser.release()
+        # The network stays, small as it is: other threads may be using it.
+        denoiser.free_cache()
 
 
 def share(progress: Progress | None, done_before: int, total: int) -> Progress:

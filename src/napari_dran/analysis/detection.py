@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 
 from ..intensity import Window
-from ..weights import read_card, require_task
+from .analyser import Analyser, look_at
 from .denoising_first import Denoise
 from .detections import Detection, Detections
 from .inputs import AUTO
-from .layers import layer_volume
 from .objects import ROUNDING
-from .preparation import check_share, check_size, pixels_of, prepare
-from .runner import Runner
+from .preparation import Options, check_share, check_size, pixels_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,46 +36,33 @@ class Found(NamedTuple):
     mask: np.ndarray
 
 
-class Detector:
+class Detector(Analyser):
     """Finds objects with one network, which is loaded once.
 
     Parameters
     ----------
-    weights : str or Path
-        A shipped name, or a .safetensors file.
-    device : str
-        "auto", "cpu", "cuda", "cuda:1" or "mps".
-
-    Raises
-    ------
-    WeightsError
-        There are no such weights, or they do not detect.
-    DeviceError
-        There is no such device.
+    weights, device
+        As for :class:`~napari_dran.analysis.Segmenter`; weights that detect.
     """
 
+    task = "detect"
+
     def __init__(self, weights: str | Path = BRAIN_TUMOUR, *, device: str = AUTO) -> None:
-        self.card = require_task(read_card(weights), "detect")
-        self._runner = Runner(weights, device)
+        super().__init__(weights, device)
 
     def run(
         self,
         image: Any,
         *,
-        axes: str | None = None,
-        window: str | tuple[float, float] | Window = AUTO,
-        axis: int | str = 0,
         score_threshold: float = SCORE_THRESHOLD,
         minimum_size: float = 0.0,
-        denoise: Denoise = False,
-        contrast_limits: tuple[float, float] | None = None,
-        progress: Callable[[int, int], object] | None = None,
+        **options: Unpack[Options],
     ) -> Detections:
         """Find the objects of a whole image, slice by slice.
 
         Parameters
         ----------
-        image, axes, window, axis, denoise, contrast_limits, progress
+        image, options
             As for :meth:`~napari_dran.analysis.Segmenter.run`.
         score_threshold : float
             Least score, from 0 to 1.
@@ -93,67 +77,34 @@ class Detector:
 
         Raises
         ------
-        InputError
-            The image does not fit the network; threshold or size cannot be.
-        OutOfMemoryError, DeviceError
-            The device could not do it.
         MissingPackageError
             torchvision or its operators are not there.
-        Cancelled
-            ``progress`` returned False.
+        InputError, OutOfMemoryError, DeviceError, Cancelled
+            As for :meth:`~napari_dran.analysis.Segmenter.run`.
         """
         least = check_share("score threshold", score_threshold)
         size = check_size(minimum_size)
-        ready = prepare(
-            image, self.card, self._runner.device_name, axes=axes, window=window, axis=axis,
-            denoise=denoise, contrast_limits=contrast_limits, progress=progress,
-        )  # fmt: skip
-        seen, letters = ready.seen, ready.seen.planes.axes
-        smallest = pixels_of(size, ready.image, letters.replace(seen.axis, "")) * (1 - ROUNDING)
-        look = partial(self._objects, least=least)
+        ready = self._prepare(image, **options)
+        letters, axis = ready.seen.planes.axes, ready.seen.axis
+        smallest = pixels_of(size, ready.image, letters.replace(axis, "")) * (1 - ROUNDING)
         items: list[Detection] = []
-        try:
-            for number, index in enumerate(seen.indices, start=1):
-                place = {a: n for a, n in zip(letters, index, strict=True) if isinstance(n, int)}
-                pixels = seen.pixels(index)
-                found = [] if pixels is None else self._runner.run(pixels, look)
-                items += [
-                    Detection(place.get("t"), place.get(seen.axis, 0), *each)
-                    for each in found
-                    if each.mask.sum() >= smallest
-                ]
-                ready.tell(number, len(seen.indices))
-        finally:
-            self._runner.free_cache()
-        notes = (*ready.notes, *self._runner.notes)
-        if not items:
-            what = " or ".join(self.card.classes)
-            notes = (*notes, f"Nothing was found: no {what} with a score above {least:g}.")
+        for index, found in self._look(ready, partial(self._objects, least=least)):
+            place = {a: n for a, n in zip(letters, index, strict=True) if isinstance(n, int)}
+            items += [
+                Detection(place.get("t"), place.get(axis, 0), *each)
+                for each in found
+                if each.mask.sum() >= smallest
+            ]
+        what = " or ".join(self.card.classes)
         return Detections(
             items=tuple(items),
             image=ready.image,
             axes=letters,
-            axis=seen.axis,
+            axis=axis,
             card=self.card,
             denoised=ready.denoised,
-            notes=notes,
+            notes=self._notes(ready, "" if items else f"{what} with a score above {least:g}"),
         )
-
-    def load(self) -> None:
-        """Load the network now, so that what is wrong with it is known before any work.
-
-        Raises
-        ------
-        WeightsError
-            The file is damaged.
-        MissingPackageError
-            What the network is made of is not installed.
-        """
-        self._runner.load()
-
-    def release(self) -> None:
-        """Give back all device memory."""
-        self._runner.release()
 
     def _objects(self, network: Any, pixels: Tensor, least: float) -> list[Found]:
         """Find the objects in (1, channels, height, width) with a score of ``least`` or more."""
@@ -204,14 +155,10 @@ def detect(
 
     Parameters
     ----------
-    image : ndarray, dask array, Volume, or napari Image layer
-        See :meth:`~napari_dran.analysis.Segmenter.run`.
-    weights : str or Path
-        A shipped name, or a .safetensors file.
-    axes, window, axis, score_threshold, minimum_size, denoise, progress
+    image, weights, device, axes, window, axis, denoise, progress
+        As for :func:`~napari_dran.analysis.segment`.
+    score_threshold, minimum_size
         See :meth:`Detector.run`.
-    device : str
-        "auto", "cpu", "cuda", "mps".
 
     Returns
     -------
@@ -228,21 +175,10 @@ def detect(
     UserWarning
         What to know before trusting the result (``Detections.notes``).
     """
-    detector = Detector(weights, device=device)
-    limits = None
-    if hasattr(image, "as_layer_data_tuple"):
-        (image, limits), axes = layer_volume(image, axes), None
-    found = detector.run(
-        image,
-        axes=axes,
-        window=window,
-        axis=axis,
+    options: Options = {"window": window, "axis": axis, "denoise": denoise, "progress": progress}
+    run = partial(
+        Detector(weights, device=device).run,
         score_threshold=score_threshold,
         minimum_size=minimum_size,
-        denoise=denoise,
-        contrast_limits=limits,
-        progress=progress,
     )
-    for note in found.notes:
-        warnings.warn(note, stacklevel=2)
-    return found
+    return look_at(run, image, axes, options)

@@ -13,6 +13,11 @@ from ..errors import InputError
 from ..volume import LENGTHS, Volume
 
 
+def is_layer(image: Any) -> bool:
+    """Tell whether it is a layer of a viewer, without importing napari."""
+    return hasattr(image, "as_layer_data_tuple")
+
+
 def layer_volume(layer: Any, axes: str | None = None) -> tuple[Volume, tuple[float, float] | None]:
     """Return the image of a layer, placed as the layer is, and its contrast limits.
 

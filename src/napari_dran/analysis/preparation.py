@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -14,10 +14,46 @@ from ..errors import InputError
 from ..intensity import Window
 from ..volume import Volume
 from ..weights import Card
-from .denoising_first import Denoise, Progress, denoise_first, denoise_options, share, steps
-from .inputs import NetworkInput, network_input
+from .denoising_first import (
+    Denoise,
+    KeptDenoiser,
+    Progress,
+    denoise_first,
+    denoise_options,
+    share,
+    steps,
+)
+from .inputs import AUTO, NetworkInput, network_input
 
 PIXEL = "pixel"
+
+
+class Options(TypedDict, total=False):
+    """How an image is looked at, whatever is looked for.
+
+    Attributes
+    ----------
+    axes : str, optional
+        Axes of an array.
+    window : str, pair of float, or Window
+        What the network sees as [0, 1], as for ``denoise``; "auto" takes 0 to 255 for
+        8-bit images, and "percentile" for others.
+    axis : int or str
+        The spatial axis that slices are cut across.
+    denoise : bool or mapping
+        Denoise first; a mapping gives weights, window, axis, strength.
+    contrast_limits : pair of float, optional
+        For the window "contrast-limits".
+    progress : callable, optional
+        Called with (steps done, steps in all); returns False to cancel.
+    """
+
+    axes: str | None
+    window: str | tuple[float, float] | Window
+    axis: int | str
+    denoise: Denoise
+    contrast_limits: tuple[float, float] | None
+    progress: Callable[[int, int], object] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +84,27 @@ class Prepared:
 def prepare(
     image: Any,
     card: Card,
-    device: str,
+    denoiser: KeptDenoiser,
     *,
-    axes: str | None,
-    window: str | tuple[float, float] | Window,
-    axis: int | str,
-    denoise: Denoise,
-    contrast_limits: tuple[float, float] | None,
-    progress: Callable[[int, int], object] | None,
+    axes: str | None = None,
+    window: str | tuple[float, float] | Window = AUTO,
+    axis: int | str = 0,
+    denoise: Denoise = False,
+    contrast_limits: tuple[float, float] | None = None,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Prepared:
     """Prepare an image for a network.
 
-    The arguments are those of :meth:`~napari_dran.analysis.Segmenter.run`; ``card`` is the
-    network's.
+    Parameters
+    ----------
+    image : ndarray, dask array or Volume
+        The image.
+    card : Card
+        The network's.
+    denoiser : KeptDenoiser
+        What denoises, if that is asked for.
+    axes, window, axis, denoise, contrast_limits, progress
+        See :class:`Options`.
 
     Raises
     ------
@@ -78,7 +122,7 @@ def prepare(
     if options is not None:
         before = steps(volume, card, options)
         volume, its_notes = denoise_first(
-            volume, card, options, device, share(progress, 0, before + count), contrast_limits
+            volume, card, options, denoiser, share(progress, 0, before + count), contrast_limits
         )
         # Windows are read off what the network is to see.
         seen = network_input(volume, card, window, axis, contrast_limits)

@@ -57,16 +57,6 @@ class Runner:
             The device could not do it.
         """
         with self._lock:
-            try:
-                return self._run(pixels, work)
-            except NotImplementedError as error:
-                # What PyTorch raises where a device, MPS above all, lacks an operation.
-                if self.device.type == "cpu":
-                    raise self._failed(error) from error
-                self.notes = (
-                    f"{self.device} lacks an operation, so the CPU did the work: {error}",
-                )
-                self.device = devices.choose_device("cpu")
             return self._run(pixels, work)
 
     def load(self) -> None:
@@ -94,14 +84,21 @@ class Runner:
             with torch.inference_mode():
                 network = self._network.to(self.device)
                 return work(network, torch.from_numpy(pixels)[None].to(self.device))
-        except NotImplementedError:
-            raise
         except (RuntimeError, MemoryError) as error:
-            if devices.ran_out_of_memory(error):
+            # A RuntimeError too: what PyTorch raises where a device, MPS above all, lacks an
+            # operation.
+            if isinstance(error, NotImplementedError) and self.device.type != "cpu":
+                self.notes = (
+                    f"{self.device} lacks an operation, so the CPU did the work: {error}",
+                )
+                self.device = devices.choose_device("cpu")
+            elif devices.ran_out_of_memory(error):
                 size = int(np.prod(pixels.shape[1:]))
                 raise devices.out_of_memory(self.device, size, BYTES_PER_PIXEL) from error
-            # Not a RuntimeError: those get lost in napari's workers.
-            raise self._failed(error) from error
+            else:
+                # Not a RuntimeError: those get lost in napari's workers.
+                raise self._failed(error) from error
+        return self._run(pixels, work)
 
     def _failed(self, error: Exception) -> DeviceError:
         return DeviceError(f"The network failed on {self.device}: {error}. Try device='cpu'.")

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from ..errors import WeightsError
 from ..intensity import Window
 from ..volume import Volume
-from ..weights import read_card, require_task
+from .analyser import Analyser, look_at
 from .denoising_first import Denoise
-from .inputs import AUTO, NetworkInput
-from .layers import labels_layer, layer_volume
+from .inputs import AUTO
+from .layers import is_layer, labels_layer
 from .objects import inside, mean_inside, number_objects, split_touching
-from .preparation import check_share, check_size, pixels_of, prepare
-from .runner import Runner
+from .preparation import Options, Prepared, check_share, check_size, pixels_of
 from .segmentations import Segmentation, kinds_of
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ OVERLAP = 0.25
 LABELS_SUFFIX = " (segmented)"
 
 
-class Segmenter:
+class Segmenter(Analyser):
     """Segments images with one network, which is loaded once.
 
     Parameters
@@ -51,22 +50,18 @@ class Segmenter:
         There is no such device.
     """
 
+    task = "segment"
+
     def __init__(self, weights: str | Path = BRAIN_TUMOUR, *, device: str = AUTO) -> None:
-        self.card = require_task(read_card(weights), "segment")
-        self._runner = Runner(weights, device)
+        super().__init__(weights, device)
 
     def run(
         self,
         image: Any,
         *,
-        axes: str | None = None,
-        window: str | tuple[float, float] | Window = AUTO,
-        axis: int | str = 0,
         threshold: float = THRESHOLD,
         minimum_size: float = 0.0,
-        denoise: Denoise = False,
-        contrast_limits: tuple[float, float] | None = None,
-        progress: Callable[[int, int], object] | None = None,
+        **options: Unpack[Options],
     ) -> Segmentation:
         """Segment a whole image, slice by slice.
 
@@ -75,25 +70,15 @@ class Segmenter:
         image : ndarray, dask array or Volume
             2-D to 4-D; for weights with several inputs, these along "c" or as colour
             samples, or one grey image that stands for all.
-        axes : str, optional
-            Axes of an array.
-        window : str, pair of float, or Window
-            What the network sees as [0, 1], as for ``denoise``; "auto" takes 0 to 255
-            for 8-bit images, and "percentile" for others.
-        axis : int or str
-            The spatial axis that slices are cut across.
         threshold : float
             Least probability, from 0 to 1.
         minimum_size : float
             Smaller objects are dropped: area in a single slice, volume in a stack, in
             the square or the cube of the image's unit; of classes, smaller parts. Where
             the unit is "pixel", a number of pixels.
-        denoise : bool or mapping
-            Denoise first; a mapping gives weights, window, axis, strength.
-        contrast_limits : pair of float, optional
-            For the window "contrast-limits".
-        progress : callable, optional
-            Called with (steps done, steps in all); returns False to cancel.
+        options
+            How to look: axes, window, axis, denoise, contrast_limits, progress; see
+            :class:`~napari_dran.analysis.Options`.
 
         Returns
         -------
@@ -110,69 +95,38 @@ class Segmenter:
             ``progress`` returned False.
         """
         threshold, smallest = check_share("threshold", threshold), check_size(minimum_size)
-        ready = prepare(
-            image, self.card, self._runner.device_name, axes=axes, window=window, axis=axis,
-            denoise=denoise, contrast_limits=contrast_limits, progress=progress,
-        )  # fmt: skip
-        volume, seen = ready.image, ready.seen
-        try:
-            labels, probability, kind = self._segment(seen, threshold, ready.tell)
-        finally:
-            self._runner.free_cache()
-        number_objects(labels, seen.planes.axes, seen.axis, kind, pixels_of(smallest, volume))
+        ready = self._prepare(image, **options)
+        volume, axes, axis = ready.image, ready.seen.planes.axes, ready.seen.axis
+        labels, probability, kind = self._segment(ready, threshold)
+        number_objects(labels, axes, axis, kind, pixels_of(smallest, volume))
         scores = mean_inside(labels, probability)
-        notes = (*ready.notes, *self._runner.notes)
-        if not scores:
-            what = " or ".join(kinds_of(self.card))
-            notes = (*notes, f"Nothing was found: no {what} above {threshold:g}.")
+        missing = "" if scores else f"{' or '.join(kinds_of(self.card))} above {threshold:g}"
         history = (*volume.history, self._history(threshold))
         return Segmentation(
-            labels=volume.with_data(labels, axes=seen.planes.axes, history=history),
-            probability=volume.with_data(probability, axes=seen.planes.axes, history=history),
+            labels=volume.with_data(labels, axes=axes, history=history),
+            probability=volume.with_data(probability, axes=axes, history=history),
             image=volume,
             card=self.card,
-            axis=seen.axis,
+            axis=axis,
             denoised=ready.denoised,
             scores=scores,
-            notes=notes,
+            notes=self._notes(ready, missing),
         )
 
-    def load(self) -> None:
-        """Load the network now, so that what is wrong with it is known before any work.
-
-        Raises
-        ------
-        WeightsError
-            The file is damaged.
-        MissingPackageError
-            What the network is made of is not installed.
-        """
-        self._runner.load()
-
-    def release(self) -> None:
-        """Give back all device memory."""
-        self._runner.release()
-
-    def _segment(
-        self, seen: NetworkInput, threshold: float, tell: Callable[[int, int], object]
-    ) -> tuple[np.ndarray, np.ndarray, str]:
+    def _segment(self, ready: Prepared, threshold: float) -> tuple[np.ndarray, np.ndarray, str]:
         """Return labels, probability, and what kind of labels they are."""
-        shape = seen.planes.data[0].shape
+        shape = ready.seen.planes.data[0].shape
         probability = np.zeros(shape, dtype=np.float32)
         labels = np.zeros(shape, dtype=np.int32)
         kind = "mask"
-        for number, index in enumerate(seen.indices, start=1):
-            pixels = seen.pixels(index)
-            if pixels is not None:
-                found = self._runner.run(pixels, self._probabilities)
-                probability[index] = inside(found)
-                if self.card.border:
-                    kind, labels[index] = "slices", split_touching(found, threshold)
-                else:
-                    mask = probability[index] >= threshold
-                    kind = "classes" if len(found) > 2 else "mask"
-                    labels[index] = np.where(mask, found[1:].argmax(0) + 1, 0)
-            tell(number, len(seen.indices))
+        for index, found in self._look(ready, self._probabilities):
+            probability[index] = inside(found)
+            if self.card.border:
+                kind, labels[index] = "slices", split_touching(found, threshold)
+            else:
+                mask = probability[index] >= threshold
+                kind = "classes" if len(found) > 2 else "mask"
+                labels[index] = np.where(mask, found[1:].argmax(0) + 1, 0)
         return labels, probability, kind
 
     def _probabilities(self, network: Any, pixels: Tensor) -> np.ndarray:
@@ -235,8 +189,10 @@ def segment(
         See :meth:`Segmenter.run`.
     weights : str or Path
         A shipped name, or a .safetensors file.
-    axes, window, axis, threshold, minimum_size, denoise, progress
+    threshold, minimum_size
         See :meth:`Segmenter.run`.
+    axes, window, axis, denoise, progress
+        See :class:`~napari_dran.analysis.Options`.
     device : str
         "auto", "cpu", "cuda", "mps".
     probabilities : bool
@@ -258,21 +214,14 @@ def segment(
     UserWarning
         What to know before trusting the result (``Segmentation.notes``).
     """
-    segmenter = Segmenter(weights, device=device)
-    options: dict[str, Any] = {
-        "window": window, "axis": axis, "threshold": threshold, "minimum_size": minimum_size,
-        "denoise": denoise, "progress": progress,
-    }  # fmt: skip
-    if hasattr(image, "as_layer_data_tuple"):
-        volume, limits = layer_volume(image, axes)
-        found = segmenter.run(volume, contrast_limits=limits, **options)
-    else:
-        found = segmenter.run(image, axes=axes, **options)
-    for note in found.notes:
-        warnings.warn(note, stacklevel=2)
+    options: Options = {"window": window, "axis": axis, "denoise": denoise, "progress": progress}
+    run = partial(
+        Segmenter(weights, device=device).run, threshold=threshold, minimum_size=minimum_size
+    )
+    found = look_at(run, image, axes, options)
     labels: Any = found.labels
     probability: Any = found.probability
-    if hasattr(image, "as_layer_data_tuple"):
+    if is_layer(image):
         labels, probability = labels_layer(image, found.labels, LABELS_SUFFIX), probability.data
     elif not isinstance(image, Volume):
         labels, probability = labels.data, probability.data

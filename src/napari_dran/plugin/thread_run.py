@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from .worker import Failed, unforeseen
 
 
 @dataclass
-class ThreadWork:
+class ThreadWork(ABC):
     """What the thread does: no viewer, no layer, no Qt in here.
 
     Attributes
@@ -36,9 +37,9 @@ class ThreadWork:
     told: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque, init=False)
     outcome: Any = field(default=None, init=False)
 
+    @abstractmethod
     def work(self) -> Any:
         """Do it, and return what came out of it."""
-        raise NotImplementedError
 
     def explain(self, error: Exception) -> DranError:
         """Turn an error that is not one of ours into a sentence."""
