@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from .. import analysis
 from ..analysis.preparation import check_share
-from .analysing import CSV, Analysis, check_file
-from .batch import Batch
+from . import options
+from .analysing import Analysis
 from .console import default
 from .denoising_first import denoise_options
-from .options import (
-    Axis,
-    DenoiseFirst,
-    DenoiseWeights,
-    Device,
-    MinimumSize,
-    Overwrite,
-    Quiet,
-    Series,
-    Source,
-    Strength,
-    Table,
-    Weights,
-    Window,
-)
-from .outputs import LABELS
-
-if TYPE_CHECKING:
-    from ..analysis import Segmentation
-    from .jobs import Job
 
 
 def segment(
-    source: Source,
+    source: options.Source,
     output: Annotated[
         str,
         typer.Option(
@@ -46,21 +26,21 @@ def segment(
             "to put it in; for a folder of files the folder that gets the same tree.",
         ),
     ],
-    weights: Weights = default(analysis.segment, "weights"),
+    weights: options.Weights = default(analysis.segment, "weights"),
     threshold: Annotated[
         float, typer.Option(help="Least probability of an object's pixels, 0 to 1.")
     ] = default(analysis.segment, "threshold"),
-    minimum_size: MinimumSize = default(analysis.segment, "minimum_size"),
-    axis: Axis = f"{default(analysis.segment, 'axis')}",
-    window: Window = default(analysis.segment, "window"),
-    denoise: DenoiseFirst = False,
-    denoise_weights: DenoiseWeights = None,
-    strength: Strength = None,
-    device: Device = default(analysis.segment, "device"),
-    table: Table = None,
-    series: Series = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    minimum_size: options.MinimumSize = default(analysis.segment, "minimum_size"),
+    axis: options.Axis = f"{default(analysis.segment, 'axis')}",
+    window: options.Window = default(analysis.segment, "window"),
+    denoise: options.DenoiseFirst = False,
+    denoise_weights: options.DenoiseWeights = None,
+    strength: options.Strength = None,
+    device: options.Device = default(analysis.segment, "device"),
+    table: options.Table = None,
+    series: options.Series = None,
+    overwrite: options.Overwrite = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Segment images and volumes with a U-Net, slice by slice.
 
@@ -70,25 +50,15 @@ def segment(
     """
     check_share("threshold", threshold)
     first = denoise_options(denoise, denoise_weights, strength, window, axis)
-    if table is not None:
-        table = check_file(table, CSV, "Measurements are", overwrite=overwrite)
-    images = Batch(source, {LABELS: output}, series, overwrite=overwrite, quiet=quiet)
-    run = Analysis(images, table, overwrite, quiet)
+    run = Analysis(source, output, table, series, overwrite=overwrite, quiet=quiet)
     segmenter = analysis.Segmenter(weights, device=device)
-    segmenter.load()
-
-    def work(job: Job) -> Segmentation:
-        return run.look_at(
-            job,
-            segmenter.run,
-            window=window,
-            axis=axis,
-            threshold=threshold,
-            minimum_size=minimum_size,
-            denoise=first,
-        )
-
-    for _ in images.run(work):
+    for _ in run.run(
+        segmenter,
+        window=window,
+        axis=axis,
+        threshold=threshold,
+        minimum_size=minimum_size,
+        denoise=first,
+    ):
         pass
-    run.write_table()
-    images.end("Segmented")
+    run.end("Segmented")

@@ -14,7 +14,7 @@ from .shell import INTERRUPTED
 
 if TYPE_CHECKING:
     from ..training.analysis_run import AnalysisReport
-    from ..training.run import Outcome
+    from ..training.fit import Outcome
     from ..training.validation import Report
 
 USE = {
