@@ -13,7 +13,8 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from napari_dran import Segmenter, Volume, read_volume, write_volume
+from napari_dran import Segmenter, Volume, read_volume, weights, write_volume
+from napari_dran.analysis import runner
 
 pytestmark = pytest.mark.corpus
 
@@ -129,6 +130,28 @@ def test_denoise_first(command: Any, brains: Path, unet: Path, grey: Path, tmp_p
     (first, *_), whole = rows(tmp_path / "t.csv"), expected.image.data
     inside = whole[expected.labels.data == int(first["label"])]
     assert float(first["mean intensity"]) == pytest.approx(inside.mean(), rel=1e-4)
+
+
+def test_weights_are_read_once_for_a_folder(
+    command: Any,
+    brains: Path,
+    unet: Path,
+    grey: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, load = [], weights.load_weights
+
+    def counted(path: object) -> Any:
+        read.append(str(path))
+        return load(path)
+
+    monkeypatch.setattr(weights, "load_weights", counted)
+    monkeypatch.setattr(runner, "load_weights", counted)
+    words = ("--weights", unet, "--denoise", "--denoise-weights", grey)
+    assert command("segment", brains, "-o", tmp_path / "out", *words).exit_code == 0
+    assert len(found(tmp_path / "out")) == 3
+    assert read == [str(unet), str(grey)]
 
 
 def test_dicom_series_gives_a_file(command: Any, corpus: Path, unet: Path, tmp_path: Path) -> None:

@@ -60,10 +60,8 @@ def write_coco(
     ----------
     results : iterable of (str, Detections)
         As for :func:`coco`.
-    path : str or Path
-        The file.
-    overwrite : bool
-        Replace what is there.
+    path, overwrite
+        As for :func:`~napari_dran.files.write_volume`, but a .json file.
 
     Returns
     -------
@@ -72,10 +70,8 @@ def write_coco(
 
     Raises
     ------
-    OutputExistsError
-        There is something already, and ``overwrite`` was not asked for.
-    FileWriteError
-        It cannot be written.
+    OutputExistsError, FileWriteError
+        See :func:`~napari_dran.files.write_volume`.
     """
     path = Path(path).expanduser()
     lines = [json.dumps(entry, ensure_ascii=False, allow_nan=False) for entry in coco(results)]

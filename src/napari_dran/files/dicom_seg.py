@@ -52,12 +52,7 @@ def write_dicom_seg(
     algorithm : str, optional
         What made the labels. By default the weights that their history names last.
     overwrite : bool
-        Replace what is there.
-
-    Returns
-    -------
-    Path
-        The file.
+        As for :func:`~napari_dran.files.write_volume`, which says also what is returned.
 
     Raises
     ------
@@ -66,10 +61,8 @@ def write_dicom_seg(
     InputError
         These are no labels, not of a DICOM series, or of several time points; or the
         series does not say where its slices lie.
-    OutputExistsError
-        There is something already, and ``overwrite`` was not asked for.
-    FileWriteError
-        It cannot be written.
+    OutputExistsError, FileWriteError
+        See :func:`~napari_dran.files.write_volume`.
     """
     path = Path(path).expanduser()
     _require_highdicom()

@@ -42,12 +42,7 @@ def write_labels(
         What the objects are, for DICOM; see
         :func:`~napari_dran.files.dicom_seg.write_dicom_seg`.
     overwrite : bool
-        Replace what is there.
-
-    Returns
-    -------
-    Path
-        What was written.
+        As for :func:`~napari_dran.files.write_volume`, which says also what is returned.
 
     Raises
     ------
@@ -78,10 +73,7 @@ def _place_of(source: Source | None) -> Source | None:
         text = header.get("text", {}) if isinstance(header, dict) else {}
         header = {"text": _past(text)}
     elif isinstance(header, NiftiHeader):
-        kept = header.header.copy()
-        kept["cal_min"] = kept["cal_max"] = 0
-        kept.set_intent("none")
-        header = replace(header, header=kept, slope=1.0, inter=0.0)
+        header = header.for_labels()
     elif isinstance(header, ItkHeader):
         header = replace(header, entries=_past(header.entries), fields={})
     return replace(source, header=header)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,13 @@ class NiftiHeader:
     spatial_shape: tuple[int, ...]
     time_step: float | None
     unit: str
+
+    def for_labels(self) -> NiftiHeader:
+        """Return it without what it says of intensities: a display range shows labels black."""
+        header = self.header.copy()
+        header["cal_min"] = header["cal_max"] = 0
+        header.set_intent("none")
+        return replace(self, header=header, slope=1.0, inter=0.0)
 
 
 def read_nifti(path: Path) -> Volume:
@@ -171,16 +178,14 @@ def write_nifti(volume: Volume, path: Path) -> None:
     header: Any
     slope, inter = 1.0, 0.0
     if kept:
+        if _are_labels(volume, kept):
+            kept = kept.for_labels()
         data, slope, inter = _unscale(data, kept)
         old_shape = kept.header.get_data_shape()
         if [n for n in old_shape if n > 1] == [n for n in data.shape if n > 1]:
             data = data.reshape(old_shape)
         header = kept.header.copy()
         header.extensions = type(header.extensions)(kept.header.extensions)
-        if _are_labels(volume, kept):
-            # The image's display range would show labels black.
-            header["cal_min"] = header["cal_max"] = 0
-            header.set_intent("none")
     else:
         large = max(data.shape) > _LARGEST_NIFTI1_AXIS
         header = nibabel.Nifti2Header() if large else nibabel.Nifti1Header()
