@@ -23,9 +23,9 @@ from napari_dran.training.analysis import (
     validation_score,
 )
 from napari_dran.training.analysis_start import start_analysis
-from napari_dran.training.denoising import average
 from napari_dran.training.labelled import LabelledImage, read_labelled
 from napari_dran.training.labelled_crops import LabelledCrops
+from napari_dran.training.module import average
 
 from .conftest import small_analysis
 

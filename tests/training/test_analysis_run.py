@@ -17,7 +17,8 @@ from napari_dran.training.analysis_recipe import AnalysisRecipe
 from napari_dran.training.analysis_run import AnalysisReport, train_analysis
 from napari_dran.training.analysis_start import encoder_of, images_and_held, start_analysis
 from napari_dran.training.cards import export_weights
-from napari_dran.training.run import Outcome, train
+from napari_dran.training.fit import Outcome
+from napari_dran.training.run import train
 from napari_dran.training.supervision import BEST, CHECKPOINT
 from napari_dran.weights import Card, load_weights, save_weights
 

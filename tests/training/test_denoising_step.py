@@ -11,7 +11,8 @@ import torch
 from napari_dran.errors import InputError
 from napari_dran.network.dran import DRAN
 from napari_dran.training.data import TrainingImage
-from napari_dran.training.denoising import average, learning_rate, residual_loss, temperature
+from napari_dran.training.denoising import learning_rate, residual_loss, temperature
+from napari_dran.training.module import average
 from napari_dran.training.recipe import Noise, Recipe
 from napari_dran.training.validation import denoise_pairs, score_pairs, validation_pairs
 

@@ -16,7 +16,7 @@ from napari_dran.training.recipe import Recipe
 from napari_dran.training.recipe_file import make_recipe, read_recipe
 
 if TYPE_CHECKING:
-    from napari_dran.training.run import Outcome
+    from napari_dran.training.fit import Outcome
     from napari_dran.training.validation import Report
 
 TRAINING = Path(__file__).resolve().parents[1]

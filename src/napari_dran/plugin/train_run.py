@@ -17,7 +17,7 @@ from .torch_loading import importing, load_torch
 from .worker import Failed, WorkerError
 
 if TYPE_CHECKING:
-    from ..training.run import Outcome
+    from ..training.fit import Outcome
     from ..weights import Card
 
 

@@ -5,9 +5,6 @@ Needs the extras ``train`` and ``analysis``.
 
 from __future__ import annotations
 
-import math
-import time
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -15,18 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import TrainingError
 from .analysis_recipe import AnalysisRecipe
-from .checkpoints import Checkpoint
-from .denoising import SHORTEST_AVERAGE, Endless, average
+from .batches import CropsData
 from .labelled import LabelledImage
 from .labelled_crops import LabelledCrops
+from .module import TrainingModule, rate_share
 from .recipe import missing_package
 
-try:
-    from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-except ImportError as error:
-    raise missing_package("lightning") from error
 try:
     from monai.losses import DiceCELoss
 except ImportError as error:
@@ -34,9 +26,6 @@ except ImportError as error:
 
 SMALLEST_BOX = 2
 """Objects cut down to less than this many pixels a side are not shown to a detector."""
-
-LOWEST_RATE = 1e-3
-"""Share of the learning rate that is left at the end."""
 
 
 def class_map(labels: Tensor, *, border: bool) -> Tensor:
@@ -82,42 +71,26 @@ def targets_of(labels: Tensor) -> dict[str, Tensor]:
     }
 
 
-class AnalysisModule(LightningModule):
-    """A network in training and the running average of its weights.
+class AnalysisModule(TrainingModule):
+    """A U-Net or a Mask R-CNN in training.
 
     Parameters
     ----------
-    recipe : AnalysisRecipe
-        How to train.
-    network : Module
-        What to train.
-    facts : dict
-        What the card of the weights shall say besides the recipe.
+    recipe, network, facts
+        See :class:`~napari_dran.training.module.TrainingModule`.
     """
 
-    def __init__(self, recipe: AnalysisRecipe, network: nn.Module, facts: dict[str, Any]) -> None:
-        super().__init__()
-        self.recipe, self.network, self.facts = recipe, network, facts
-        self.averaged = deepcopy(network).requires_grad_(False).eval()
-        self.dice_and_entropy = DiceCELoss(to_onehot_y=True, softmax=True, batch=True)
-        self.elapsed = 0.0
-        self.best = -math.inf
-        self.scores: dict[str, Any] = {}
-        self.losses: list[float] = []
-        self._last_tick: float | None = None
+    recipe: AnalysisRecipe
 
-    @property
-    def progress(self) -> float:
-        """Share of the run that is done, by steps or by the clock, whichever is further."""
-        by_clock = self.elapsed / (60 * self.recipe.minutes) if self.recipe.minutes else 0.0
-        return min(1.0, max(self.global_step / self.recipe.steps, by_clock))
+    def __init__(self, recipe: AnalysisRecipe, network: nn.Module, facts: dict[str, Any]) -> None:
+        super().__init__(recipe, network, facts)
+        self.dice_and_entropy = DiceCELoss(to_onehot_y=True, softmax=True, batch=True)
 
     @property
     def learning_rate(self) -> float:
-        """The rate at this step."""
-        rise = min(1.0, (self.global_step + 1) / max(1, self.recipe.warmup))
-        fall = 0.5 + 0.5 * math.cos(math.pi * self.progress)
-        return self.recipe.learning_rate * rise * max(fall, LOWEST_RATE)
+        """The rate of the step that comes."""
+        share = rate_share(self.global_step, self.recipe.warmup, self.progress)
+        return self.recipe.learning_rate * share
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return AdamW on the network's parameters."""
@@ -126,11 +99,6 @@ class AnalysisModule(LightningModule):
             lr=self.recipe.learning_rate,
             weight_decay=self.recipe.weight_decay,
         )
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Set the learning rate for this step."""
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.learning_rate
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Say how wrong the network is on a batch."""
@@ -141,95 +109,26 @@ class AnalysisModule(LightningModule):
         else:
             losses = self.network(list(images), [targets_of(each) for each in labels])
             loss = torch.stack([value.float() for value in losses.values()]).sum()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} at step {self.global_step}. The last good weights are "
-                "those of the last validation, if there was one, in the run's folder. Lower the "
-                f"learning rate (now {self.recipe.learning_rate:.2g}), or use precision '32'."
-            )
-        self.losses.append(value)
-        return loss
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Update the weights, then their average."""
-        super().optimizer_step(*args, **kwargs)
-        step = self.global_step + 1
-        decay = min(self.recipe.averaging, (1 + step) / (SHORTEST_AVERAGE + step))
-        average(self.averaged, self.network, decay)
-
-    def tick(self) -> None:
-        """Count the time since the last call."""
-        now = time.monotonic()
-        if self._last_tick is not None:
-            self.elapsed += now - self._last_tick
-        self._last_tick = now
-
-    def as_checkpoint(self) -> Checkpoint:
-        """Return the averaged weights and what is known of them."""
-        arguments: dict[str, Any] = dict(self.averaged.arguments)  # type: ignore[arg-type]
-        return Checkpoint(
-            architecture=ARCHITECTURE[self.recipe.task],
-            arguments=arguments,
-            weights=self.averaged.state_dict(),
-            step=self.global_step,
-            elapsed=self.elapsed,
-            recipe=self.recipe.as_dict(),
-            scores=self.scores,
-            facts=self.facts,
-        )
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what makes weights of it, and what Lightning does not know."""
-        now = self.as_checkpoint()
-        checkpoint["napari-dran"] = {
-            key: getattr(now, key) for key in Checkpoint.__dataclass_fields__ if key != "weights"
-        }
-        checkpoint["napari-dran-run"] = {"best": self.best}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it up again."""
-        self.elapsed = checkpoint["napari-dran"]["elapsed"]
-        self.scores = checkpoint["napari-dran"]["scores"]
-        self.best = checkpoint["napari-dran-run"]["best"]
+        return self.kept(loss)
 
 
-ARCHITECTURE = {"segment": "unet", "detect": "mask-rcnn"}
-"""What is trained for a task."""
-
-
-class LabelledCropsData(LightningDataModule):
-    """Makes the batch of each step on the device.
+class LabelledCropsData(CropsData):
+    """Pieces of labelled images.
 
     Parameters
     ----------
     images : list of LabelledImage
-        What the pieces are cut from.
+        What they are cut from.
     recipe : AnalysisRecipe
         Says how.
     """
 
-    def __init__(self, images: list[LabelledImage], recipe: AnalysisRecipe) -> None:
-        super().__init__()
-        self.images, self.recipe = images, recipe
+    images: list[LabelledImage]
+    recipe: AnalysisRecipe
 
-    def setup(self, stage: str) -> None:
+    def crops_on(self, device: torch.device) -> LabelledCrops:
         """Bring the images to the device."""
-        device = self._trainer.strategy.root_device
-        self.crops = LabelledCrops(self.images, self.recipe, device)
-
-    def train_dataloader(self) -> Endless:
-        """Return a loader that only keeps Lightning going."""
-        return Endless()
-
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        """Make the batch of this step."""
-        return self.crops.batch(self.recipe.batch, self._trainer.global_step)
-
-    @property
-    def _trainer(self) -> Trainer:
-        trainer: Trainer = self.trainer  # type: ignore[assignment]
-        return trainer
+        return LabelledCrops(self.images, self.recipe, device)
 
 
 @torch.no_grad()

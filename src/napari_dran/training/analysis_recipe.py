@@ -167,6 +167,11 @@ class AnalysisRecipe:
         return asdict(self)
 
     @property
+    def architecture(self) -> str:
+        """What is trained for the task."""
+        return "unet" if self.task == "segment" else "mask-rcnn"
+
+    @property
     def from_files(self) -> bool:
         """Whether training starts from trained weights."""
         return self.weights not in (IMAGENET, SCRATCH)

@@ -2,72 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..denoising.devices import choose_device
-from ..errors import TrainingError
 from .analysis import AnalysisModule, LabelledCropsData, average_precision, validation_score
 from .analysis_recipe import AnalysisRecipe
 from .analysis_start import images_and_held, start_analysis
-from .cards import export_weights
-from .checkpoints import Checkpoint, read_checkpoint
 from .data import corpus_sources
+from .fit import Outcome, begun, fit, is_finished
 from .labelled import LabelledImage
-from .machine import PRECISIONS, chosen_precision, device_name, hardware, make_folder, quiet
+from .machine import chosen_precision, device_name
 from .recipe import missing_package
-from .run import Outcome
-from .supervision import BEST, CHECKPOINT, AtomicCheckpoints
-from .validation import LOG, Log
+from .supervision import BEST, Supervision
+from .validation import TrainingReport
 
 try:
-    from lightning.pytorch import Callback, LightningModule, Trainer
+    from lightning.pytorch import Trainer
 except ImportError as error:
     raise missing_package("lightning") from error
 
-_MAY_CHANGE = ("steps", "minutes", "validate_every", "validation_share")
-
 
 @dataclass(frozen=True)
-class AnalysisReport:
-    """What a validation found.
+class AnalysisReport(TrainingReport):
+    """What a validation found, besides what every one finds.
 
     Parameters
     ----------
-    step : int
-        Optimiser steps done.
-    minutes : float
-        Minutes of training.
-    loss : float
-        Mean over the steps since the last validation.
-    learning_rate : float
-        At this step.
-    scores : dict
+    scores : mapping
         See :func:`~napari_dran.training.analysis.validation_score`.
-    best : bool
-        Whether the score is the best so far.
     """
 
-    step: int
-    minutes: float
-    loss: float
-    learning_rate: float
-    scores: dict[str, float]
-    best: bool
+    scores: Mapping[str, float]
+
+    @property
+    def score(self) -> float:
+        """The only score."""
+        (score,) = self.scores.values()
+        return score
 
     def row(self) -> dict[str, float]:
-        """Return the numbers, one column each."""
-        return {
-            "step": self.step,
-            "minutes": round(self.minutes, 3),
-            "loss": self.loss,
-            "learning_rate": self.learning_rate,
-            **self.scores,
-        }
+        """Return the numbers, one column each, for tables."""
+        return {**super().row(), **self.scores}
 
 
 def train_analysis(
@@ -136,12 +114,9 @@ def train_analysis(
         precision=chosen_precision(recipe.precision, chosen),  # type: ignore[arg-type]
         steps=2 if fast_dev_run else recipe.steps,
     )
-    before = None if fast_dev_run else _begun(folder, recipe)
-    if before is not None:
-        if before.step >= recipe.steps or 0 < 60 * recipe.minutes <= before.elapsed:
-            notice(f"The run in {folder} is finished, at step {before.step}.")
-            return Outcome(before.step, False, folder / BEST)
-        notice(f"Going on at step {before.step} of the run in {folder}.")
+    before = None if fast_dev_run else begun(folder, recipe, len(images), notice)
+    if before is not None and is_finished(before, recipe):
+        return Outcome(before.step, False, folder / BEST)
     network, start = start_analysis(recipe, notice)
     facts = {
         **start,
@@ -150,124 +125,40 @@ def train_analysis(
         "data": corpus_sources(data),
     }
     module = AnalysisModule(recipe, network, facts)
-    watch = AnalysisSupervision(held, None if fast_dev_run else folder, stop, progress, report)
-    if not fast_dev_run:
-        make_folder(folder)
-    with quiet():
-        trainer = Trainer(
-            **hardware(chosen, 1),
-            precision=PRECISIONS[recipe.precision],  # type: ignore[arg-type]
-            max_steps=recipe.steps,
-            max_epochs=-1,
-            gradient_clip_val=recipe.clip or None,
-            callbacks=[watch],
-            plugins=[AtomicCheckpoints()],
-            logger=False,
-            default_root_dir=folder,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        crops = LabelledCropsData(images, recipe)
-        trainer.fit(module, crops, ckpt_path=folder / CHECKPOINT if before else None)
-    return Outcome(
-        step=trainer.global_step,
-        stopped=watch.stopped and module.progress < 1,
-        weights=None if fast_dev_run else folder / BEST,
+    supervision = AnalysisSupervision(
+        held, module, None if fast_dev_run else folder, stop, progress, report
     )
+    return fit(module, LabelledCropsData(images, recipe), supervision, chosen, before=before)
 
 
-class AnalysisSupervision(Callback):
-    """Validates, logs, saves, and ends the run when it is time.
+class AnalysisSupervision(Supervision):
+    """Measures by Dice or average precision.
 
     Parameters
     ----------
     images : list of LabelledImage
         What to validate on.
-    run : Path or None
-        Folder of the run; None writes nothing.
-    stop, progress, report
-        See :func:`train_analysis`.
+    module, *others
+        See :class:`~napari_dran.training.supervision.Supervision`.
     """
 
-    def __init__(
-        self,
-        images: list[LabelledImage],
-        run: Path | None,
-        stop: Callable[[], bool],
-        progress: Callable[[int, int], object],
-        report: Callable[[AnalysisReport], object],
-    ) -> None:
-        self.images, self.run = images, run
-        self.stop, self.progress, self.report = stop, progress, report
-        self.stopped = False
-        self.table: Log | None = None
+    module: AnalysisModule
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        module = _module(pl_module)
-        module.tick()
-        if self.run is not None:
-            self.table = Log(self.run / LOG, module.global_step)
+    def __init__(self, images: list[LabelledImage], module: AnalysisModule, *others: Any) -> None:
+        super().__init__(module, *others)
+        self.images = images
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Look after what the step left."""
-        module = _module(pl_module)
-        module.tick()
-        self.stopped = self.stopped or self.stop()
-        self.progress(module.global_step, module.recipe.steps)
-        last = module.progress >= 1 or self.stopped
-        if last or module.global_step % module.recipe.validate_every == 0:
-            self._validate(trainer, module)
-        trainer.should_stop = trainer.should_stop or last
-
-    def _validate(self, trainer: Trainer, module: AnalysisModule) -> None:
+    def measure(self, trainer: Trainer, loss: float) -> AnalysisReport:
+        """Analyse the images whole."""
+        module = self.module
         scores = validation_score(module.averaged, self.images, module.recipe.task, module.device)
+        module.scores = {name: round(value, 4) for name, value in scores.items()}
         (score,) = scores.values()
-        found = AnalysisReport(
+        return AnalysisReport(
             step=module.global_step,
             minutes=module.elapsed / 60,
-            loss=float(np.mean(module.losses)),
-            learning_rate=module.learning_rate,
-            scores=scores,
+            loss=loss,
+            learning_rate=trainer.optimizers[0].param_groups[0]["lr"],
             best=score > module.best,
+            scores=scores,
         )
-        module.losses, module.best = [], max(module.best, score)
-        module.scores = {name: round(value, 4) for name, value in scores.items()}
-        if self.run is not None:
-            if found.best:
-                export_weights(
-                    module.as_checkpoint(), self.run / BEST, name=self.run.name, overwrite=True
-                )
-            trainer.save_checkpoint(self.run / CHECKPOINT)
-        if self.table is not None:
-            self.table.add(found.row())
-        self.report(found)
-
-
-def _begun(folder: Path, recipe: AnalysisRecipe) -> Checkpoint | None:
-    """Return the checkpoint to go on from, if the folder holds one of this recipe."""
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        return None
-    before, now = read_checkpoint(path), recipe.as_dict()
-    known = {"task": "denoise", **before.recipe}
-    changed = [
-        f"{key} was {known[key]}, is {now[key]}"
-        for key in now
-        if key not in _MAY_CHANGE and known.get(key, now[key]) != now[key]
-    ]
-    if changed:
-        raise TrainingError(
-            f"The folder {folder} holds a run with another recipe: {'; '.join(changed[:3])}. "
-            "Use the same recipe to go on with it, or another folder for a new run."
-        )
-    return before
-
-
-def _module(module: LightningModule) -> AnalysisModule:
-    if not isinstance(module, AnalysisModule):
-        raise TypeError(f"Expected an AnalysisModule, got {type(module).__name__}.")
-    return module

@@ -12,7 +12,6 @@ from torch import nn
 from ..errors import InputError, MissingPackageError, WeightsError
 from ..network.efficientnet import EfficientNetLite0, load_imagenet
 from ..weights import build_network
-from .analysis import ARCHITECTURE
 from .analysis_recipe import IMAGENET, AnalysisRecipe
 from .data import TrainingImage, split
 from .labelled import LabelledImage, brought_to, read_labelled
@@ -51,7 +50,7 @@ def start_analysis(
     torch.manual_seed(recipe.seed)
     classes = 3 if recipe.border else 2
     arguments = {**recipe.network, "channels": CHANNELS, "classes": classes}
-    network = build_network(ARCHITECTURE[recipe.task], arguments)
+    network = build_network(recipe.architecture, arguments)
     if recipe.weights == SCRATCH:
         return network.train(), {"started from": "random weights"}
     if recipe.weights == IMAGENET:
@@ -79,7 +78,7 @@ def start_analysis(
     except RuntimeError as error:
         raise WeightsError(
             f"The weights {recipe.weights!r} are of another network: neither they nor their "
-            f"encoder fit {ARCHITECTURE[recipe.task]}. Start from '{IMAGENET}' or '{SCRATCH}'."
+            f"encoder fit {recipe.architecture}. Start from '{IMAGENET}' or '{SCRATCH}'."
         ) from error
     notice(f"Only the encoder of {recipe.weights} fits; all else starts from random values.")
     return network.train(), {**facts, "started from": f"the encoder of {facts['started from']}"}

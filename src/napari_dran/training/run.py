@@ -1,64 +1,43 @@
-"""A run: from a folder of images to weights. Needs the extra ``train``."""
+"""A run: from a folder of images to a denoiser. Needs the extra ``train``."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..denoising.devices import choose_device
-from ..errors import InputError, TrainingError
-from .checkpoints import Checkpoint, read_checkpoint
+from ..errors import InputError
 from .inputs import Data, sources_of, training_and_validation
 from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
 from .start import start_network
-from .validation import Report, validation_pairs
+from .validation import (
+    Pair,
+    Report,
+    all_finite,
+    denoise_pairs,
+    middle,
+    panel,
+    score_noisy,
+    score_pairs,
+    tensorboard_panels,
+    validation_pairs,
+)
 
 try:
     from lightning.pytorch import Trainer
+    from lightning.pytorch.loggers import TensorBoardLogger
 except ImportError as error:
     raise missing_package("lightning") from error
 
 from .denoising import DenoisingModule, NoisyCropsData
-from .machine import (
-    PRECISIONS,
-    chosen_precision,
-    device_name,
-    hardware,
-    make_folder,
-    quiet,
-    tensorboard_logger,
-)
-from .supervision import BEST, CHECKPOINT, AtomicCheckpoints, Supervision
-
-# What may change when a run goes on; anything else would make it another run.
-_MAY_CHANGE = ("steps", "minutes", "validate_every", "validation_images", "validation_side",
-               "validation_sigmas", "validation_share")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Parameters
-    ----------
-    step : int
-        Optimiser steps done.
-    stopped : bool
-        The user ended it early; it can go on.
-    weights : Path or None
-        The best weights by validation, a .safetensors file with its card; None for
-        a fast development run.
-    leader : bool
-        Whether this is the process, of several, that writes and speaks.
-    """
-
-    step: int
-    stopped: bool
-    weights: Path | None
-    leader: bool = True
+from .fit import Outcome, begun, fit, is_finished
+from .machine import chosen_precision, device_name
+from .supervision import BEST, Supervision
 
 
 def train(
@@ -151,45 +130,71 @@ def train(
         "processes": processes,
         "data": sources_of(data),
     }
-    before = None if fast_dev_run else _begun(folder, recipe, len(images), notice)
-    if before is not None:
-        if _is_finished(before, recipe):
-            notice(f"The run in {folder} is finished, at step {before.step}.")
-            return Outcome(before.step, False, folder / BEST)
-        notice(f"Going on at step {before.step} of the run in {folder}.")
+    before = None if fast_dev_run else begun(folder, recipe, len(images), notice)
+    if before is not None and is_finished(before, recipe):
+        return Outcome(before.step, False, folder / BEST)
     module = DenoisingModule(recipe, network, facts)
     crops = NoisyCropsData(images, channels, recipe)
     # The crops hold the pixels from here on; a second copy could fill the memory.
     del images, held
-    supervision = Supervision(
-        pairs, None if fast_dev_run else folder, stop, progress, report, losses
+    supervision = DenoisingSupervision(
+        pairs, module, None if fast_dev_run else folder, stop, progress, report, losses
     )
-    if not fast_dev_run:
-        make_folder(folder)
-    with quiet():
-        trainer = Trainer(
-            **hardware(chosen, processes),
-            precision=PRECISIONS[recipe.precision],  # type: ignore[arg-type]
-            max_steps=recipe.steps,
-            max_epochs=-1,
-            gradient_clip_val=recipe.clip or None,
-            fast_dev_run=2 if fast_dev_run else False,
-            callbacks=[supervision],
-            plugins=[AtomicCheckpoints()],
-            logger=tensorboard_logger(folder) if tensorboard and not fast_dev_run else False,
-            default_root_dir=folder,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
+    return fit(
+        module, crops, supervision, chosen,
+        before=before, processes=processes, tensorboard=tensorboard,
+    )  # fmt: skip
+
+
+class DenoisingSupervision(Supervision):
+    """Measures by PSNR and SSIM.
+
+    Parameters
+    ----------
+    pairs : list of Pair
+        What to validate on.
+    module, *others
+        See :class:`~napari_dran.training.supervision.Supervision`.
+    """
+
+    module: DenoisingModule
+
+    def __init__(self, pairs: list[Pair], module: DenoisingModule, *others: Any) -> None:
+        super().__init__(module, *others)
+        self.pairs = pairs
+        self.noisy_psnr: dict[float, float] = {}
+
+    def measure(self, trainer: Trainer, loss: float) -> Report:
+        """Denoise the pairs; the score is the mean PSNR."""
+        module = self.module
+        outputs = denoise_pairs(module.averaged, self.pairs, module.device)
+        psnr, ssim = score_pairs(self.pairs, outputs)
+        if not all_finite(psnr):
+            module.check_finite(torch.tensor(math.nan, device=module.device))
+        module.scores = {"PSNR in dB by sigma": _rounded(psnr), "SSIM by sigma": _rounded(ssim)}
+        self.noisy_psnr = self.noisy_psnr or score_noisy(self.pairs)
+        shown = middle(module.recipe.validation_sigmas)
+        first = next(index for index, pair in enumerate(self.pairs) if pair.sigma == shown)
+        for logger in trainer.loggers:
+            if trainer.is_global_zero and isinstance(logger, TensorBoardLogger):
+                step = module.global_step
+                tensorboard_panels(logger.experiment, self.pairs, outputs, step, shown)
+        return Report(
+            step=module.global_step,
+            minutes=module.elapsed / 60,
+            loss=loss,
+            learning_rate=trainer.optimizers[0].param_groups[0]["lr"],
+            best=sum(psnr.values()) / len(psnr) > module.best,
+            temperature=float(module.as_checkpoint().arguments.get("temperature", 1.0)),
+            psnr=psnr,
+            ssim=ssim,
+            noisy_psnr=self.noisy_psnr,
+            panel=panel(self.pairs[first], outputs[first]),
         )
-        trainer.fit(module, crops, ckpt_path=folder / CHECKPOINT if before else None)
-    return Outcome(
-        step=trainer.global_step,
-        stopped=supervision.stopped and module.progress < 1,
-        weights=None if fast_dev_run else folder / BEST,
-        leader=trainer.is_global_zero,
-    )
+
+
+def _rounded(scores: dict[float, float]) -> dict[str, float]:
+    return {f"{sigma:g}": round(value, 4) for sigma, value in scores.items()}
 
 
 def _resolved(recipe: Recipe, channels: int, device: torch.device) -> Recipe:
@@ -201,31 +206,3 @@ def _resolved(recipe: Recipe, channels: int, device: torch.device) -> Recipe:
         learning_rate=recipe.learning_rate or rate,
         precision=chosen_precision(recipe.precision, device),  # type: ignore[arg-type]
     )
-
-
-def _begun(
-    folder: Path, recipe: Recipe, images: int, notice: Callable[[str], object]
-) -> Checkpoint | None:
-    """Return the checkpoint to go on from, if the folder holds one of this recipe."""
-    path = folder / CHECKPOINT
-    if not path.is_file():
-        return None
-    before = read_checkpoint(path)
-    now = recipe.as_dict()
-    changed = [
-        f"{key} was {before.recipe.get(key)}, is {now[key]}"
-        for key in now
-        if key not in _MAY_CHANGE and before.recipe.get(key, now[key]) != now[key]
-    ]
-    if changed:
-        raise TrainingError(
-            f"The folder {folder} holds a run with another recipe: {'; '.join(changed[:3])}. "
-            "Use the same recipe to go on with it, or another folder for a new run."
-        )
-    if before.facts.get("images") != images:
-        notice(f"The run began with {before.facts.get('images')} images and goes on with {images}.")
-    return before
-
-
-def _is_finished(before: Checkpoint, recipe: Recipe) -> bool:
-    return before.step >= recipe.steps or 0 < 60 * recipe.minutes <= before.elapsed

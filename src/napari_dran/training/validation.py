@@ -38,8 +38,8 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a validation found.
+class TrainingReport:
+    """What every validation finds.
 
     Parameters
     ----------
@@ -49,27 +49,53 @@ class Report:
         Minutes of training.
     loss : float
         Mean over the steps since the last validation.
-    learning_rate, temperature : float
+    learning_rate : float
         At this step.
-    psnr, ssim : mapping
-        Sigma in grey levels of 255 -> mean over the images; PSNR in dB.
-    noisy_psnr : mapping
-        The same for the images as they were before denoising.
     best : bool
-        Whether the mean PSNR is the best so far.
-    panel : ndarray
-        float32 (height, 3 x width[, 3]) in [0, 1]: one image noisy, denoised, clean.
+        Whether the score is the best so far.
     """
 
     step: int
     minutes: float
     loss: float
     learning_rate: float
+    best: bool
+
+    @property
+    def score(self) -> float:
+        """What the best weights are chosen by: the higher, the better."""
+        raise NotImplementedError
+
+    def row(self) -> dict[str, float]:
+        """Return the numbers, one column each, for tables and loggers."""
+        return {
+            "step": self.step,
+            "minutes": round(self.minutes, 3),
+            "loss": self.loss,
+            "learning_rate": self.learning_rate,
+        }
+
+
+@dataclass(frozen=True)
+class Report(TrainingReport):
+    """What a validation of a denoiser found, besides what every one finds.
+
+    Parameters
+    ----------
+    temperature : float
+        At this step.
+    psnr, ssim : mapping
+        Sigma in grey levels of 255 -> mean over the images; PSNR in dB.
+    noisy_psnr : mapping
+        The same for the images as they were before denoising.
+    panel : ndarray
+        float32 (height, 3 x width[, 3]) in [0, 1]: one image noisy, denoised, clean.
+    """
+
     temperature: float
     psnr: Mapping[float, float]
     ssim: Mapping[float, float]
     noisy_psnr: Mapping[float, float]
-    best: bool
     panel: np.ndarray
 
     @property
@@ -80,10 +106,7 @@ class Report:
     def row(self) -> dict[str, float]:
         """Return the numbers, one column each, for tables and loggers."""
         return {
-            "step": self.step,
-            "minutes": round(self.minutes, 3),
-            "loss": self.loss,
-            "learning_rate": self.learning_rate,
+            **super().row(),
             "temperature": self.temperature,
             **{f"psnr_{sigma:g}": value for sigma, value in self.psnr.items()},
             **{f"ssim_{sigma:g}": value for sigma, value in self.ssim.items()},

@@ -1,0 +1,174 @@
+"""What every training shares: clock, learning rate, average, and what checkpoints hold."""
+
+from __future__ import annotations
+
+import math
+import time
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from ..errors import TrainingError
+from .analysis_recipe import AnalysisRecipe
+from .checkpoints import Checkpoint
+from .recipe import Recipe, missing_package
+
+try:
+    from lightning.pytorch import LightningModule
+except ImportError as error:
+    raise missing_package("lightning") from error
+
+SHORTEST_AVERAGE = 10
+CHECK_EVERY = 50
+"""Steps between looks at the loss on devices that would have to wait for it."""
+
+LOWEST_RATE = 1e-3
+"""Share of the learning rate that is left at the end."""
+
+
+def rate_share(step: int, warmup: int, progress: float, cooldown: float = 1.0) -> float:
+    """Return the share of the highest learning rate that a step gets.
+
+    Parameters
+    ----------
+    step, warmup : int
+        The rate rises over the first ``warmup`` steps.
+    progress : float
+        Share of the run that is done, in [0, 1].
+    cooldown : float
+        Share of the run at whose end it falls by half a cosine; 0 for never.
+    """
+    rise = min(1.0, (step + 1) / max(1, warmup))
+    left = max(0.0, 1.0 - progress)
+    fall = 1.0 if left >= cooldown else 0.5 - 0.5 * math.cos(math.pi * left / cooldown)
+    return rise * max(fall, LOWEST_RATE)
+
+
+@torch.no_grad()
+def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move ``averaged`` towards ``network`` by ``1 - decay``, batch statistics included."""
+    pairs = zip(averaged.state_dict().values(), network.state_dict().values(), strict=True)
+    moving = []
+    for old, new in pairs:
+        if old.is_floating_point():
+            moving.append((old, new))
+        else:
+            old.copy_(new)
+    # All at once: a GPU would spend longer on starting one small operation a tensor.
+    move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+    move([old for old, _ in moving], [new for _, new in moving], None)
+
+
+class TrainingModule(LightningModule):
+    """A network in training and the running average of its weights.
+
+    What the network is shown and how wrong it is, subclasses say in ``training_step``,
+    which ends in :meth:`kept`.
+
+    Parameters
+    ----------
+    recipe : Recipe or AnalysisRecipe
+        How to train.
+    network : Module
+        What to train.
+    facts : dict
+        What the card of the weights shall say besides the recipe.
+    """
+
+    def __init__(
+        self, recipe: Recipe | AnalysisRecipe, network: nn.Module, facts: dict[str, Any]
+    ) -> None:
+        super().__init__()
+        self.recipe, self.network, self.facts = recipe, network, facts
+        self.averaged = deepcopy(network).requires_grad_(False).eval()
+        self.elapsed = 0.0
+        self.best = -math.inf
+        self.scores: dict[str, Any] = {}
+        self.losses: list[Tensor] = []
+        self._last_tick: float | None = None
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, by steps or by the clock, whichever is further."""
+        by_clock = self.elapsed / (60 * self.recipe.minutes) if self.recipe.minutes else 0.0
+        return min(1.0, max(self.global_step / self.recipe.steps, by_clock))
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the step that comes."""
+        raise NotImplementedError
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set the learning rate for this step."""
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.learning_rate
+
+    def kept(self, loss: Tensor) -> Tensor:
+        """Return the loss of a step after noting it for the log.
+
+        Raises
+        ------
+        TrainingError
+            It is no number.
+        """
+        # Looking at a value waits for a GPU to finish, so it is done now and then.
+        if loss.device.type == "cpu" or self.global_step % CHECK_EVERY == 0:
+            self.check_finite(loss.detach())
+        self.losses.append(loss.detach())
+        return loss
+
+    def check_finite(self, value: Tensor) -> None:
+        """Raise TrainingError if ``value`` is NaN or infinite."""
+        if not math.isfinite(float(value)):
+            raise TrainingError(
+                f"The loss became {float(value)} at step {self.global_step}. The last good "
+                "weights are those of the last validation, if there was one, in the run's folder. "
+                f"Lower the learning rate (now {self.learning_rate:.2g}), use precision '32' (now "
+                f"'{self.recipe.precision}'), or check the images for extreme values."
+            )
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Update the weights, then their average."""
+        super().optimizer_step(*args, **kwargs)
+        step = self.global_step + 1
+        # The average is short at first, or it would remember the random start.
+        decay = min(self.recipe.averaging, (1 + step) / (SHORTEST_AVERAGE + step))
+        average(self.averaged, self.network, decay)
+
+    def tick(self) -> None:
+        """Count the time since the last call."""
+        now = time.monotonic()
+        if self._last_tick is not None:
+            self.elapsed += now - self._last_tick
+        self._last_tick = now
+
+    def as_checkpoint(self) -> Checkpoint:
+        """Return the averaged weights and what is known of them."""
+        arguments: dict[str, Any] = dict(self.averaged.arguments)  # type: ignore[arg-type]
+        return Checkpoint(
+            architecture=self.recipe.architecture,
+            arguments=arguments,
+            weights=self.averaged.state_dict(),
+            step=self.global_step,
+            elapsed=self.elapsed,
+            recipe=self.recipe.as_dict(),
+            scores=self.scores,
+            facts=self.facts,
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what makes weights of it, and what Lightning does not know."""
+        now = self.as_checkpoint()
+        checkpoint["napari-dran"] = {
+            key: getattr(now, key) for key in Checkpoint.__dataclass_fields__ if key != "weights"
+        }
+        checkpoint["napari-dran-run"] = {"best": self.best}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it up again."""
+        self.elapsed = checkpoint["napari-dran"]["elapsed"]
+        self.scores = checkpoint["napari-dran"]["scores"]
+        self.best = checkpoint["napari-dran-run"]["best"]
