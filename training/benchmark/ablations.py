@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from .gaussian import add_noise
 from .images import grey_images
 from .networks import NETWORKS, RUNS, read_facts
 from .rows import read
-from .scoring import Progress, measure_images
+from .scoring import Options, measure_images
 from .statistics import paired
 
 NAME = "ablations"
@@ -43,9 +44,8 @@ def measure(
     results: Path,
     methods: Sequence[str] = METHODS,
     *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
     runs: Path = RUNS,
+    **options: Unpack[Options],
 ) -> None:
     """Measure trained networks on grey test images; those not trained yet are left out."""
     images = list(grey_images(corpus, IMAGES))
@@ -58,8 +58,7 @@ def measure(
                 known.trained(name, runs),
                 add_noise,
                 sigmas=SIGMAS,
-                again=again,
-                progress=progress,
+                **options,
             )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from .gaussian import add_noise
 from .images import NUCLEI, test_images
 from .markdown import paragraphs, table
 from .rows import read
-from .scoring import Progress, measure_methods
+from .scoring import Options, measure_methods
 
 NAME = "clean-image"
 METHODS = ("dran", "dran-grey-real")
@@ -31,15 +32,11 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on all images of ``corpus/test``."""
     images = [image for image in test_images(corpus) if image.modality != NUCLEI]
-    measure_methods(
-        methods, images, results / NAME, add_noise, sigmas=SIGMAS, again=again, progress=progress
-    )
+    measure_methods(methods, images, results / NAME, add_noise, sigmas=SIGMAS, **options)
 
 
 def tables(results: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from . import methods as known
 from .images import TestImage
 from .markdown import paragraphs
 from .rows import read
-from .scoring import Progress, measure_methods
+from .scoring import Options, measure_methods
 
 NAME = "figures"
 METHODS = ("noisy", "bm3d", "dncnn", "residual-mid", "dran")
@@ -99,9 +99,7 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on the images of the figures."""
     images = {panel.figure: (panel, panel_image(panel, corpus)) for panel in PANELS}
@@ -112,8 +110,7 @@ def measure(
         results / NAME,
         lambda image, sigma: (noisy_image(images[image.name][0], image.pixels), sigma / LEVELS),
         sigmas=(SIGMA,),
-        again=again,
-        progress=progress,
+        **options,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from napari_dran.training.methods import Method
 from . import methods as known
 from .cards import taught
 from .markdown import paragraphs, table
-from .rows import Table, read
-from .scoring import Progress
+from .rows import read
+from .scoring import Options, unmeasured
 
 NAME = "flat-field"
 METHODS = ("nlm", "bm3d", "dncnn", "dran", "dran-grey-real")
@@ -70,23 +71,21 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on every field; ``corpus`` is not needed."""
-    fields = [(level, float(sigma)) for level in LEVELS for sigma in SIGMAS]
+    fields = {
+        (f"flat-{level:g}", float(sigma)): (level, float(sigma))
+        for level in LEVELS
+        for sigma in SIGMAS
+    }
     for name in methods:
         method, stem = known.make(name), known.stem(name)
         hashes = known.weights(method)
-        scores = Table(results / NAME / f"{stem}.csv", again=again)
-        scores.check_weights(hashes)
-        for done, (level, sigma) in enumerate(fields, start=1):
-            image = f"flat-{level:g}"
-            if (image, sigma) not in scores:
-                columns = {"image": image, "modality": "flat", "sigma": sigma}
-                scores.add({**columns, "left": left(level, sigma, method), "weights": hashes})
-            progress(stem, done, len(fields))
+        path = results / NAME / f"{stem}.csv"
+        for scores, (level, sigma) in unmeasured(path, fields, hashes, **options):
+            columns = {"image": f"flat-{level:g}", "modality": "flat", "sigma": sigma}
+            scores.add({**columns, "left": left(level, sigma, method), "weights": hashes})
 
 
 def draw(corpus: Path, results: Path, images: Path) -> None:

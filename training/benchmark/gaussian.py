@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from . import markdown
 from . import methods as known
 from .comparison import DIGITS, Scores, differences_table, means_table, modalities_table
 from .images import TestImage, test_images
-from .scoring import Progress, as_levels, measure_methods
+from .scoring import Options, as_levels, measure_methods
 
 NAME = "gaussian"
 METHODS = ("noisy", "nlm", "bm3d", "dncnn", "residual-mid", "dran-same", "dran")
@@ -47,13 +48,11 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on all test images at every sigma."""
     images = list(test_images(corpus))
-    measure_methods(methods, images, results / NAME, add_noise, again=again, progress=progress)
+    measure_methods(methods, images, results / NAME, add_noise, **options)
 
 
 def tables(results: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from napari_dran.training.methods import Method
 from . import markdown
 from . import methods as known
 from .images import TestImage, grey_images
-from .rows import Table, read
-from .scoring import Progress, as_levels, score
+from .rows import read
+from .scoring import Options, as_levels, score, unmeasured
 from .statistics import interval, paired
 
 NAME = "grey-as-colour"
@@ -78,31 +79,26 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure ways to use grey and colour weights on a few grey images a modality."""
     images = list(grey_images(corpus))
+    work = {(image.name, sigma): (image, sigma) for image in images for sigma in SIGMAS}
     for name in methods:
         base, use, _, _ = USES[name]
         method = known.make(base)
-        table = Table(results / NAME / f"{name}.csv", again=again)
-        table.check_weights(known.weights(method))
-        for done, image in enumerate(images, start=1):
-            for sigma in SIGMAS:
-                if (image.name, sigma) not in table:
-                    output = use(method, three_channels(image, sigma), as_levels(sigma))
-                    table.add(
-                        {
-                            "image": image.name,
-                            "modality": image.modality,
-                            "sigma": sigma,
-                            **score(image.pixels, output),
-                            "weights": known.weights(method),
-                        }
-                    )
-            progress(name, done, len(images))
+        path, hashes = results / NAME / f"{name}.csv", known.weights(method)
+        for table, (image, sigma) in unmeasured(path, work, hashes, **options):
+            output = use(method, three_channels(image, sigma), as_levels(sigma))
+            table.add(
+                {
+                    "image": image.name,
+                    "modality": image.modality,
+                    "sigma": sigma,
+                    **score(image.pixels, output),
+                    "weights": hashes,
+                }
+            )
 
 
 def tables(results: Path) -> str:

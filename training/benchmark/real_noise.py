@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -24,8 +25,8 @@ from napari_dran.noise import GREY_LEVELS
 
 from . import methods as known
 from .markdown import paragraphs, table, with_interval
-from .rows import Table, read
-from .scoring import Progress
+from .rows import read
+from .scoring import Options, unmeasured
 from .statistics import paired
 
 NAME = "real-noise"
@@ -123,31 +124,26 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on all pairs."""
-    found = list(pairs(corpus / "realnoise/test"))
+    found = {(pair.name,): pair for pair in pairs(corpus / "realnoise/test")}
     for name in methods:
         method, stem = prepare(name), known.stem(name)
         hashes = "" if name == "noisy" or name in TITLES else known.weights(known.make(name))
-        scores = Table(results / NAME / f"{stem}.csv", keys=("image",), again=again)
-        scores.check_weights(hashes)
-        for done, pair in enumerate(found, start=1):
-            if (pair.name,) not in scores:
-                psnr_value, ssim_value = score(method(pair.noisy), pair.reference)
-                scores.add(
-                    {
-                        "image": pair.name,
-                        "modality": DATASETS[pair.dataset],
-                        "sigma": estimate_sigma(pair.noisy),
-                        "psnr": psnr_value,
-                        "ssim": ssim_value,
-                        "weights": hashes,
-                    }
-                )
-            progress(stem, done, len(found))
+        path = results / NAME / f"{stem}.csv"
+        for scores, pair in unmeasured(path, found, hashes, keys=("image",), **options):
+            psnr_value, ssim_value = score(method(pair.noisy), pair.reference)
+            scores.add(
+                {
+                    "image": pair.name,
+                    "modality": DATASETS[pair.dataset],
+                    "sigma": estimate_sigma(pair.noisy),
+                    "psnr": psnr_value,
+                    "ssim": ssim_value,
+                    "weights": hashes,
+                }
+            )
 
 
 def tables(results: Path) -> str:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -22,8 +23,8 @@ from napari_dran.samples import load_sample
 from . import methods as known
 from .figures import CAPTION, GAP, INK, PAPER, WIDE
 from .markdown import paragraphs, table
-from .rows import Table, read
-from .scoring import Progress
+from .rows import read
+from .scoring import Options, unmeasured
 
 NAME = "real-volumes"
 METHODS = ("dran-grey", "dran-grey-real")
@@ -124,32 +125,26 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure how much noise there is and how much each of the weights removes."""
-    slices = list(noisy_slices(corpus))
+    slices = {(title,): (title, noisy) for title, noisy in noisy_slices(corpus)}
     for name in methods:
         hashes, stem = known.weights(known.make(name)), known.stem(name)
         path = results / NAME / f"{stem}.csv"
-        scores = Table(path, keys=("image",), again=again)
-        scores.check_weights(hashes)
-        for done, (title, noisy) in enumerate(slices, start=1):
-            if (title,) not in scores:
-                window = choose_window(noisy)
-                unit = GREY_LEVELS / window.range if window else 0.0
-                residual = noisy.astype(np.float64) - run(noisy, name)
-                scores.add(
-                    {
-                        "image": title,
-                        "modality": "mri",
-                        "sigma": unit * estimate_sigma(noisy),
-                        "removed": unit * float(residual.std()),
-                        "weights": hashes,
-                    }
-                )
-            progress(stem, done, len(slices))
+        for scores, (title, noisy) in unmeasured(path, slices, hashes, keys=("image",), **options):
+            window = choose_window(noisy)
+            unit = GREY_LEVELS / window.range if window else 0.0
+            residual = noisy.astype(np.float64) - run(noisy, name)
+            scores.add(
+                {
+                    "image": title,
+                    "modality": "mri",
+                    "sigma": unit * estimate_sigma(noisy),
+                    "removed": unit * float(residual.std()),
+                    "weights": hashes,
+                }
+            )
 
 
 def tables(results: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .comparison import Scores, means_table
 from .gaussian import NAME as GAUSSIAN
 from .images import NUCLEI, TestImage, test_images
 from .rows import Table, read
-from .scoring import Progress, as_levels, measure_images
+from .scoring import Options, as_levels, measure_images
 
 NAME = "released"
 METHODS = ("noisy", "centred", "nlm", "bm3d", "dncnn", "residual-mid", "dran-same", "dran")
@@ -66,9 +67,7 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure the noise itself, then methods on all images of ``corpus/test``."""
     measure_noise(results)
@@ -80,8 +79,7 @@ def measure(
             known.stem(name),
             known.make("noisy" if name == "centred" else name),
             add_noise if name == "noisy" else add_centred,
-            again=again,
-            progress=progress,
+            **options,
         )
 
 

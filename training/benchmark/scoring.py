@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -14,12 +15,30 @@ from napari_dran.training.methods import Method
 
 from . import methods
 from .images import TestImage
-from .rows import Table
+from .rows import KEYS, Table
 
 Progress = Callable[[str, int, int], object]
 AddNoise = Callable[[TestImage, float], tuple[np.ndarray, float]]
 """Maps an image and a level in grey levels of 255 to the noisy image, float32, and
 the standard deviation that methods are told, in units of [0, 1] images."""
+
+Key = TypeVar("Key", bound=tuple[object, ...])
+Item = TypeVar("Item")
+
+
+class Options(TypedDict, total=False):
+    """How any experiment is measured.
+
+    Attributes
+    ----------
+    again : bool
+        Measure anew what is there.
+    progress : callable
+        Gets the name of the method, and how many images are done and in all.
+    """
+
+    again: bool
+    progress: Progress
 
 
 def score(clean: np.ndarray, output: np.ndarray) -> dict[str, float]:
@@ -103,8 +122,7 @@ def measure_methods(
     add_noise: AddNoise,
     *,
     sigmas: Sequence[float] = SIGMAS,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods one after the other, see :func:`measure_images`."""
     for name in names:
@@ -115,6 +133,42 @@ def measure_methods(
             methods.make(name),
             add_noise,
             sigmas=sigmas,
-            again=again,
-            progress=progress,
+            **options,
         )
+
+
+def unmeasured(
+    path: Path,
+    items: Mapping[Key, Item],
+    weights: str,
+    *,
+    keys: Sequence[str] = KEYS,
+    again: bool = False,
+    progress: Progress = lambda name, done, total: None,
+) -> Iterator[tuple[Table, Item]]:
+    """Yield what a CSV file has no row of, with its table to add the row to.
+
+    Parameters
+    ----------
+    path : Path
+        The file, named as its method.
+    items : mapping
+        What to measure, by the values of the key columns.
+    weights : str
+        Hashes of the method's weights.
+    keys : sequence of str
+        The key columns.
+    again, progress
+        See :class:`Options`.
+
+    Raises
+    ------
+    InputError
+        What is there was measured with other weights, and ``again`` is false.
+    """
+    table = Table(path, keys, again=again)
+    table.check_weights(weights)
+    for done, (key, item) in enumerate(items.items(), start=1):
+        if key not in table:
+            yield table, item
+        progress(path.stem, done, len(items))
