@@ -14,6 +14,7 @@ from training.benchmark.analysis_images import Denoiser
 from training.benchmark.labelled_images import FOLDERS, SIGMAS, cases
 from training.benchmark.rows import read
 
+from napari_dran.analysis import Segmenter
 from napari_dran.errors import InputError
 from napari_dran.network.dran import DRAN
 from napari_dran.network.mask_rcnn import PROPOSALS, MaskRCNN
@@ -194,7 +195,7 @@ def test_scores_are_of_what_the_network_finds(
         for row in rows
         if (row["image"], row["sigma"], row["network"]) == (case.name, "0", "unet")
     ]
-    mask = segmentation.SegmentationScorer(networks["unet"]).mask(case.pixels)
+    mask = segmentation.mask(Segmenter(networks["unet"]), case.pixels)
     truth = case.labels > 0
     assert int(row["found"]) == mask.sum()
     assert float(row["dice"]) == pytest.approx(
@@ -214,7 +215,46 @@ def test_measuring_goes_on_with_images_that_have_been_denoised_since(
     segmentation.measure(pieces, tmp_path, ["nlm"], store=store, weights=weights)
     rows = [row for row in read(results / "segmentation/nlm.csv") if row["network"] == "unet"]
     assert read(tmp_path / "segmentation/nlm.csv") == rows
-    with pytest.raises(InputError, match="--again"):
-        segmentation.measure(
-            pieces, tmp_path, ["nlm"], store=store, weights={"unet": networks["unet-noise"]}
-        )
+
+
+def test_rows_of_earlier_weights_are_replaced(
+    pieces: Path, networks: dict[str, Path], measured: tuple[Path, Path], tmp_path: Path
+) -> None:
+    results, store = measured
+    shutil.copytree(results / "segmentation", tmp_path / "segmentation")
+    before = read(tmp_path / "segmentation/nlm.csv")
+    # The network "unet" is another one now; "unet-noise" is not there any more.
+    newer = {"unet": networks["unet-noise"]}
+    segmentation.measure(pieces, tmp_path, ["nlm"], store=store, weights=newer)
+    after = read(tmp_path / "segmentation/nlm.csv")
+    others = [row for row in before if row["network"] == "unet-noise"]
+    assert [row for row in after if row["network"] == "unet-noise"] == others
+    renewed = [row for row in after if row["network"] == "unet"]
+    assert len(renewed) == 3 * 3
+    assert renewed == [{**row, "network": "unet"} for row in others]
+    told: list[tuple[str, int, int]] = []
+    segmentation.measure(
+        pieces, tmp_path, ["nlm"], store=store, weights=newer, again=True,
+        progress=lambda *seen: told.append(seen),
+    )  # fmt: skip
+    assert read(tmp_path / "segmentation/nlm.csv") == after
+    assert told == [("nlm", done, 9) for done in range(1, 10)]
+
+
+def test_rows_are_kept_where_they_cannot_be_replaced(
+    pieces: Path, networks: dict[str, Path], measured: tuple[Path, Path], tmp_path: Path
+) -> None:
+    results, store = measured
+    shutil.copytree(results / "segmentation", tmp_path / "segmentation")
+    shutil.copytree(store / "lgg/nlm/50", tmp_path / "store/lgg/nlm/50")
+    before = [(tmp_path / f"segmentation/{name}.csv").read_bytes() for name in ("noisy", "nlm")]
+    newer = {"unet": networks["unet-noise"]}
+    lacking = "9 rows .* 6 of the denoised images .* analysis-images --methods nlm"
+    for again in (False, True):
+        with pytest.raises(InputError, match=lacking):
+            segmentation.measure(
+                pieces, tmp_path, ["noisy", "nlm"], store=tmp_path / "store", weights=newer,
+                again=again,
+            )  # fmt: skip
+    after = [(tmp_path / f"segmentation/{name}.csv").read_bytes() for name in ("noisy", "nlm")]
+    assert after == before

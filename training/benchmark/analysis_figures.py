@@ -150,7 +150,7 @@ def _draw(
     high = WIDE * max(case.labels.shape[0] / case.labels.shape[1] for case in images)
     size = columns * (WIDE + GAP) - GAP, HEAD + rows * (high + CAPTION)
     figure = Figure(figsize=size, facecolor=PAPER)
-    words = {"ha": "center", "color": INK, "fontsize": 10}
+    words: dict[str, Any] = {"ha": "center", "color": INK, "fontsize": 10}
     for column, (title, make) in enumerate(shown):
         left = column * (WIDE + GAP)
         middle = (left + WIDE / 2) / size[0]

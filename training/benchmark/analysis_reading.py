@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from . import methods as known
-from .analysis_scores import CLEAN, METHODS, NOISY
-from .analysis_tables import Column, Measured, percent
+from .analysis_scores import CLEAN, DENOISERS, NOISY
+from .analysis_tables import Column, Measured, percent, scores_table
 from .markdown import paragraphs, table, with_interval
 
 DRAN = "dran"
@@ -19,6 +21,39 @@ without any denoiser? It is one U-Net, the first member of the ensemble above tr
 steps further with noise of sigma 0 to 50 on every crop, the best of two validations; a longer run,
 or an ensemble of such, may do better. Denoising also serves networks that are there already and
 cannot be trained again, and people who look at the images."""
+
+
+def found_by(
+    measured: Measured,
+    network: str,
+    columns: Sequence[Column],
+    unit: str,
+    least: float,
+    *,
+    compared: Column | None = None,
+) -> str:
+    """Tell of one network: a table a level of noise, what DRAN is better than, a reading.
+
+    Parameters
+    ----------
+    measured : Measured
+        The rows.
+    network : str
+        Which network.
+    columns : sequence of Column
+        The scores; the first is the one to speak of.
+    unit : str
+        What is counted: "slices".
+    least : float
+        What is expected of the first score on clean images.
+    compared : Column, optional
+        The score that denoisers are compared by; by default the first.
+    """
+    return paragraphs(
+        *(scores_table(measured, network, s, columns, unit) for s in measured.sigmas()),
+        against_others(measured, network, compared or columns[0]),
+        reading(measured, network, columns[0], least),
+    )
 
 
 def reading(measured: Measured, network: str, column: Column, least: float) -> str:
@@ -70,7 +105,7 @@ def against_others(measured: Measured, network: str, column: Column) -> str:
     measured, network, column
         As for :func:`reading`.
     """
-    others = [name for name in METHODS if name not in (NOISY, DRAN)]
+    others = [name for name in DENOISERS if name not in (NOISY, DRAN)]
     lines = []
     verdicts: dict[str, list[str]] = {"better than": [], "worse than": [], "level with": []}
     for other in others:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,17 @@ from napari_dran.analysis import Detection, Detections, Detector
 from napari_dran.analysis.detection import BRAIN_TUMOUR, SCORE_THRESHOLD
 from napari_dran.training.analysis import targets_of
 
-from .analysis_figures import chosen_slices, draw_boxes, picture
+from .analysis_figures import Boxes, chosen_slices, draw_boxes, picture
 from .analysis_images import STORE
-from .analysis_reading import against_others, reading
-from .analysis_scores import METHODS, RANGE, measure_networks
-from .analysis_tables import Column, Measured, Row, mean_of, precision_of, scores_table
+from .analysis_reading import found_by
+from .analysis_scores import DENOISERS, RANGE, NetworkExperiment
+from .analysis_tables import Column, Measured, Row, mean_of, precision_of
 from .labelled_images import TUMOUR, Case, cases
 from .markdown import paragraphs
 from .precision import box_ious, match
-from .scoring import Progress
 
 NAME = "detection"
+METHODS = DENOISERS
 NETWORK = "mask-rcnn"
 LEAST_SCORE = 0.05
 """What scores less does not enter the average precision; torchvision leaves it out, too."""
@@ -45,40 +45,27 @@ quartile, the median and the upper quartile of all. Green: the true boxes; red: 
 score 0.5 or more, with their scores."""
 
 
-class DetectionScorer:
-    """Scores what a network finds in a slice.
+def score(detector: Detector, case: Case, image: np.ndarray) -> dict[str, object]:
+    """Return how found and true objects match, and how well true boxes are met."""
+    found = detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
+    boxes, masks = true_objects(case.labels)
+    scores = [item.score for item in found.items]
+    by_box = box_ious(np.array([item.box for item in found.items]), boxes)
+    by_mask = mask_ious(found, masks)
+    sure = [score >= SCORE_THRESHOLD for score in scores]
+    return {
+        "objects": len(boxes),
+        "found": sum(sure),
+        "box_iou": _best(by_box[sure]),
+        "mask_iou": _best(by_mask[sure]),
+        "boxes": match(by_box, scores).text(),
+        "masks": match(by_mask, scores).text(),
+    }
 
-    Parameters
-    ----------
-    weights : str or Path
-        Of the network.
-    """
 
-    def __init__(self, weights: str | Path) -> None:
-        self.detector = Detector(weights)
-        self.card = self.detector.card
-
-    def __call__(self, case: Case, image: np.ndarray) -> dict[str, object]:
-        """Return how found and true objects match, and how well true boxes are met."""
-        found = self.detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
-        boxes, masks = true_objects(case.labels)
-        scores = [item.score for item in found.items]
-        by_box = box_ious(np.array([item.box for item in found.items]), boxes)
-        by_mask = mask_ious(found, masks)
-        sure = [score >= SCORE_THRESHOLD for score in scores]
-        return {
-            "objects": len(boxes),
-            "found": sum(sure),
-            "box_iou": _best(by_box[sure]),
-            "mask_iou": _best(by_mask[sure]),
-            "boxes": match(by_box, scores).text(),
-            "masks": match(by_mask, scores).text(),
-        }
-
-    def boxes(self, image: np.ndarray) -> list[tuple[tuple[float, float, float, float], float]]:
-        """Return box and score of what a user would see."""
-        found = self.detector.run(image, window=RANGE)
-        return [(item.box, item.score) for item in found.items]
+def sure_boxes(detector: Detector, image: np.ndarray) -> Boxes:
+    """Return box and score of what a user would see."""
+    return [(item.box, item.score) for item in detector.run(image, window=RANGE).items]
 
 
 def true_objects(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,37 +112,7 @@ def _best(ious: np.ndarray) -> float | str:
     return float(ious.max(0).mean()) if len(ious) else 0.0
 
 
-def measure(
-    corpus: Path,
-    results: Path,
-    methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
-    store: Path = STORE,
-    weights: Mapping[str, str | Path] | None = None,
-) -> None:
-    """Measure the network on the slices of ``lgg/test``.
-
-    Parameters
-    ----------
-    corpus, results, methods, again, progress
-        See :func:`training.benchmark.analysis_scores.measure_networks`.
-    store : Path
-        Where denoised images are kept.
-    weights : mapping, optional
-        Name of a network -> its weights; by default the shipped ones.
-    """
-    chosen = {NETWORK: BRAIN_TUMOUR} if weights is None else weights
-    measure_networks(
-        cases(corpus, TUMOUR),
-        results / NAME,
-        methods,
-        {name: DetectionScorer(path) for name, path in chosen.items()},
-        again=again,
-        progress=progress,
-        store=store,
-    )
+measure = NetworkExperiment(NAME, TUMOUR, lambda: {NETWORK: BRAIN_TUMOUR}, Detector, score)
 
 
 def _has_tumour(row: Row) -> bool:
@@ -178,13 +135,10 @@ def tables(results: Path) -> str:
     measured = Measured.read(results / NAME)
     if not measured.rows:
         return ""
-    scores = [scores_table(measured, NETWORK, s, COLUMNS, "slices") for s in measured.sigmas()]
     return paragraphs(
         "### Detection of brain tumours",
         TEXT,
-        *scores,
-        against_others(measured, NETWORK, AP50),
-        reading(measured, NETWORK, AP50, BAR),
+        found_by(measured, NETWORK, COLUMNS, "slices", BAR),
         picture(measured, NETWORK, LOCALISATION, FIGURE, FIGURE_TITLE, FIGURE_TEXT),
     )
 
@@ -193,5 +147,5 @@ def draw(corpus: Path, results: Path, images: Path, *, store: Path = STORE) -> N
     """Draw figure 9: boxes on slices whose localisation denoising helped little and much."""
     measured = Measured.read(results / NAME)
     if shown := chosen_slices(measured, NETWORK, LOCALISATION, cases(corpus, TUMOUR)):
-        scorer = DetectionScorer(BRAIN_TUMOUR)
-        draw_boxes(shown, scorer.boxes, true_objects, images / FIGURE, store)
+        find = partial(sure_boxes, Detector(BRAIN_TUMOUR))
+        draw_boxes(shown, find, true_objects, images / FIGURE, store)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,18 @@ from napari_dran.analysis import Detector, Segmenter
 from napari_dran.analysis.detection import SCORE_THRESHOLD
 from napari_dran.weights import read_card
 
-from .analysis_images import STORE
-from .analysis_reading import against_others, reading
-from .analysis_scores import METHODS, RANGE, Scorer, measure_networks
-from .analysis_tables import Column, Measured, mean_of, precision_of, scores_table
+from .analysis_reading import found_by
+from .analysis_scores import DENOISERS, RANGE, NetworkExperiment
+from .analysis_tables import Column, Measured, mean_of, precision_of
 from .detection import LEAST_SCORE
 from .images import NUCLEI
-from .labelled_images import Case, cases
+from .labelled_images import Case
 from .markdown import paragraphs
 from .overlap import aggregated_jaccard, dice, overlaps
 from .precision import match
-from .scoring import Progress
 
 NAME = "nuclei"
+METHODS = DENOISERS
 NETWORKS = {"unet": "unet-nuclei", "mask-rcnn": "maskrcnn-nuclei"}
 """Name in the tables -> shipped weights."""
 
@@ -40,59 +38,53 @@ made up, merged or split; a Mask R-CNN's nuclei enter it and the Dice from a sco
 surer one on top. Dice and Jaccard index are means over images."""
 
 
-class InstancesScorer:
-    """Scores the nuclei that a U-Net makes out.
-
-    Parameters
-    ----------
-    weights : str or Path
-        Of the network.
-    """
-
-    def __init__(self, weights: str | Path) -> None:
-        self.segmenter = Segmenter(weights)
-        self.card = self.segmenter.card
-
-    def __call__(self, case: Case, image: np.ndarray) -> dict[str, object]:
-        """Return the scores; a nucleus's own is the mean probability inside it."""
-        found = self.segmenter.run(image, window=RANGE)
-        labels = np.asarray(found.labels.data)
-        shared = overlaps(case.labels, labels)
-        numbers = [number for number in found.scores if number]
-        ious = _ious(shared)[numbers]
-        scores = [found.scores[number] for number in numbers]
-        return _cells(case.labels, labels, ious, scores)
+def load(weights: str | Path) -> Segmenter | Detector:
+    """Make the network that weights are for."""
+    return (Segmenter if read_card(weights).task == "segment" else Detector)(weights)
 
 
-class DetectionsScorer:
-    """Scores the nuclei that a Mask R-CNN finds.
+def score(network: Segmenter | Detector, case: Case, image: np.ndarray) -> dict[str, object]:
+    """Return Dice, Jaccard index, how many there are, and how found and true nuclei match."""
+    find = _instances if isinstance(network, Segmenter) else _detections
+    labels, ious, scores = find(network, case, image)  # type: ignore[arg-type]
+    return {
+        "objects": ious.shape[1],
+        "found": len(np.unique(labels[labels > 0])),
+        "dice": dice(case.labels > 0, labels > 0),
+        "aji": aggregated_jaccard(case.labels, labels),
+        "masks": match(ious, scores, THRESHOLDS).text(),
+    }
 
-    Parameters
-    ----------
-    weights : str or Path
-        Of the network.
-    """
 
-    def __init__(self, weights: str | Path) -> None:
-        self.detector = Detector(weights)
-        self.card = self.detector.card
+def _instances(
+    segmenter: Segmenter, case: Case, image: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Return labels, IoU (found, true) and scores: a nucleus's mean probability."""
+    found = segmenter.run(image, window=RANGE)
+    labels = np.asarray(found.labels.data)
+    numbers = [number for number in found.scores if number]
+    ious = _ious(overlaps(case.labels, labels))[numbers]
+    return labels, ious, [found.scores[number] for number in numbers]
 
-    def __call__(self, case: Case, image: np.ndarray) -> dict[str, object]:
-        """Return the scores; labels are made of those that a user would see."""
-        found = self.detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
-        areas = np.bincount(case.labels.ravel())
-        ious = np.zeros((len(found.items), int((areas[1:] > 0).sum())))
-        for row, item in zip(ious, found.items, strict=True):
-            inside = case.labels[item.where][item.mask]
-            shared = np.bincount(inside, minlength=len(areas))
-            union = areas + item.mask.sum() - shared
-            row[:] = (shared / np.maximum(union, 1))[1:][areas[1:] > 0]
-        labels = np.zeros(case.labels.shape, np.int32)
-        by_score = sorted(found.items, key=lambda item: item.score)
-        for number, item in enumerate(by_score, start=1):
-            if item.score >= SCORE_THRESHOLD:
-                labels[item.where][item.mask] = number
-        return _cells(case.labels, labels, ious, [item.score for item in found.items])
+
+def _detections(
+    detector: Detector, case: Case, image: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Return labels of those that a user would see, IoU (found, true) and scores of all."""
+    found = detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
+    areas = np.bincount(case.labels.ravel())
+    ious = np.zeros((len(found.items), int((areas[1:] > 0).sum())))
+    for row, item in zip(ious, found.items, strict=True):
+        inside = case.labels[item.where][item.mask]
+        shared = np.bincount(inside, minlength=len(areas))
+        union = areas + item.mask.sum() - shared
+        row[:] = (shared / np.maximum(union, 1))[1:][areas[1:] > 0]
+    labels = np.zeros(case.labels.shape, np.int32)
+    by_score = sorted(found.items, key=lambda item: item.score)
+    for number, item in enumerate(by_score, start=1):
+        if item.score >= SCORE_THRESHOLD:
+            labels[item.where][item.mask] = number
+    return labels, ious, [item.score for item in found.items]
 
 
 def _ious(shared: np.ndarray) -> np.ndarray:
@@ -103,53 +95,7 @@ def _ious(shared: np.ndarray) -> np.ndarray:
     return ious
 
 
-def _cells(
-    truth: np.ndarray, labels: np.ndarray, ious: np.ndarray, scores: Sequence[float]
-) -> dict[str, object]:
-    return {
-        "objects": ious.shape[1],
-        "found": len(np.unique(labels[labels > 0])),
-        "dice": dice(truth > 0, labels > 0),
-        "aji": aggregated_jaccard(truth, labels),
-        "masks": match(ious, scores, THRESHOLDS).text(),
-    }
-
-
-def measure(
-    corpus: Path,
-    results: Path,
-    methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
-    store: Path = STORE,
-    weights: Mapping[str, str | Path] = NETWORKS,
-) -> None:
-    """Measure the networks on the images of ``dsb2018/test``.
-
-    Parameters
-    ----------
-    corpus, results, methods, again, progress
-        See :func:`training.benchmark.analysis_scores.measure_networks`.
-    store : Path
-        Where denoised images are kept.
-    weights : mapping
-        Name of a network -> its weights.
-    """
-    scorers: dict[str, Scorer] = {
-        name: (InstancesScorer if read_card(path).task == "segment" else DetectionsScorer)(path)
-        for name, path in weights.items()
-    }
-    measure_networks(
-        cases(corpus, NUCLEI),
-        results / NAME,
-        methods,
-        scorers,
-        again=again,
-        progress=progress,
-        store=store,
-    )
-
+measure = NetworkExperiment(NAME, NUCLEI, lambda: NETWORKS, load, score)
 
 DICE = Column("foreground Dice", mean_of("dice"), interval=True)
 AP50 = Column("AP50", precision_of("masks", 0))
@@ -168,10 +114,6 @@ def tables(results: Path) -> str:
     parts = []
     for network, (title, columns, least) in PARTS.items():
         if any(key[1] == network for key in measured.rows):
-            parts += [
-                f"#### {title}",
-                *(scores_table(measured, network, s, columns, "images") for s in measured.sigmas()),
-                against_others(measured, network, AJI),
-                reading(measured, network, columns[0], least),
-            ]
+            found = found_by(measured, network, columns, "images", least, compared=AJI)
+            parts += [f"#### {title}", found]
     return paragraphs("### Nuclei, one by one", TEXT, *parts) if parts else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,21 @@ class Table:
         # Another process may measure other rows of the same file meanwhile.
         self.rows |= {self._key(found): found for found in read(self.path)}
         self.rows[self._key(values)] = values
+        self._write(list(values))
+
+    def remove(self, keys: Iterable[tuple[str, ...]]) -> None:
+        """Take out the rows of some keys, as they stand in the file; write it if there are any."""
+        old = set(keys)
+        if not old:
+            return
+        columns = list(next(iter(self.rows.values())))
+        self.rows = {key: row for key, row in self.rows.items() if key not in old}
+        self._write(columns)
+
+    def _write(self, columns: Sequence[str]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with writing(self.path, overwrite=True) as temporary, temporary.open("w", newline="") as f:
-            table = csv.DictWriter(f, list(values), lineterminator="\n")
+            table = csv.DictWriter(f, columns, lineterminator="\n")
             table.writeheader()
             table.writerows(self.rows.values())
 

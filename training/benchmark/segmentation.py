@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,16 @@ from napari_dran.errors import InputError
 
 from .analysis_figures import chosen_slices, draw_outlines, picture
 from .analysis_images import STORE
-from .analysis_reading import against_others, reading, trained_with_noise
-from .analysis_scores import METHODS, RANGE, measure_networks
-from .analysis_tables import Column, Measured, Row, mean_of, scores_table
+from .analysis_reading import found_by, trained_with_noise
+from .analysis_scores import DENOISERS, RANGE, NetworkExperiment
+from .analysis_tables import Column, Measured, Row, mean_of
 from .labelled_images import TUMOUR, Case, cases
 from .markdown import paragraphs
 from .networks import RUNS, weights_of
 from .overlap import dice, hausdorff, iou
-from .scoring import Progress
 
 NAME = "segmentation"
+METHODS = DENOISERS
 NETWORK, WITH_NOISE = "unet", "unet-noise"
 """The shipped network, and one that was trained with noise."""
 
@@ -44,34 +44,22 @@ and the upper quartile of all. Green: the truth; red: what the U-Net finds, with
 WITH_NOISE_RUN = "unet-brain-tumour-noise"
 
 
-class SegmentationScorer:
-    """Scores what a network makes of a slice.
+def score(segmenter: Segmenter, case: Case, image: np.ndarray) -> dict[str, object]:
+    """Return Dice, IoU, Hausdorff distance, and the areas in pixels."""
+    truth, found = case.labels > 0, mask(segmenter, image)
+    return {
+        "dice": dice(truth, found),
+        "iou": iou(truth, found),
+        "hausdorff": hausdorff(truth, found),
+        "true": int(truth.sum()),
+        "found": int(found.sum()),
+    }
 
-    Parameters
-    ----------
-    weights : str or Path
-        Of the network.
-    """
 
-    def __init__(self, weights: str | Path) -> None:
-        self.segmenter = Segmenter(weights)
-        self.card = self.segmenter.card
-
-    def __call__(self, case: Case, image: np.ndarray) -> dict[str, object]:
-        """Return Dice, IoU, Hausdorff distance, and the areas in pixels."""
-        truth, found = case.labels > 0, self.mask(image)
-        return {
-            "dice": dice(truth, found),
-            "iou": iou(truth, found),
-            "hausdorff": hausdorff(truth, found),
-            "true": int(truth.sum()),
-            "found": int(found.sum()),
-        }
-
-    def mask(self, image: np.ndarray) -> np.ndarray:
-        """Return where the network sees a tumour, bool (height, width)."""
-        labels = self.segmenter.run(image, window=RANGE).labels
-        return np.asarray(labels.data) > 0
+def mask(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:
+    """Return where a network sees a tumour, bool (height, width)."""
+    labels = segmenter.run(image, window=RANGE).labels
+    return np.asarray(labels.data) > 0
 
 
 def networks(runs: Path = RUNS) -> dict[str, str | Path]:
@@ -86,37 +74,7 @@ def networks(runs: Path = RUNS) -> dict[str, str | Path]:
         return found
 
 
-def measure(
-    corpus: Path,
-    results: Path,
-    methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
-    store: Path = STORE,
-    weights: Mapping[str, str | Path] | None = None,
-) -> None:
-    """Measure the networks on the slices of ``lgg/test``.
-
-    Parameters
-    ----------
-    corpus, results, methods, again, progress
-        See :func:`training.benchmark.analysis_scores.measure_networks`.
-    store : Path
-        Where denoised images are kept.
-    weights : mapping, optional
-        Name of a network -> its weights; by default those of :func:`networks`.
-    """
-    chosen = networks() if weights is None else weights
-    measure_networks(
-        cases(corpus, TUMOUR),
-        results / NAME,
-        methods,
-        {name: SegmentationScorer(path) for name, path in chosen.items()},
-        again=again,
-        progress=progress,
-        store=store,
-    )
+measure = NetworkExperiment(NAME, TUMOUR, networks, Segmenter, score)
 
 
 def _has_tumour(row: Row) -> bool:
@@ -142,13 +100,10 @@ def tables(results: Path) -> str:
     measured = Measured.read(results / NAME)
     if not measured.rows:
         return ""
-    scores = [scores_table(measured, NETWORK, s, COLUMNS, "slices") for s in measured.sigmas()]
     return paragraphs(
         "### Segmentation of brain tumours",
         TEXT,
-        *scores,
-        against_others(measured, NETWORK, DICE),
-        reading(measured, NETWORK, DICE, BAR),
+        found_by(measured, NETWORK, COLUMNS, "slices", BAR),
         trained_with_noise(measured, DICE, NETWORK, WITH_NOISE),
         picture(measured, NETWORK, DICE, FIGURE, FIGURE_TITLE, FIGURE_TEXT),
     )
@@ -158,5 +113,5 @@ def draw(corpus: Path, results: Path, images: Path, *, store: Path = STORE) -> N
     """Draw figure 10: outlines on slices of which noise took little, some, and much."""
     measured = Measured.read(results / NAME)
     if shown := chosen_slices(measured, NETWORK, DICE, cases(corpus, TUMOUR)):
-        scorer = SegmentationScorer(networks()[NETWORK])
-        draw_outlines(shown, scorer.mask, images / FIGURE, store)
+        find = partial(mask, Segmenter(networks()[NETWORK]))
+        draw_outlines(shown, find, images / FIGURE, store)
