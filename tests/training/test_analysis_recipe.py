@@ -16,8 +16,8 @@ from napari_dran.training.recipe_file import make_analysis_recipe, make_any_reci
 LIMITS: dict[str, tuple[float | None, float]] = {
     "batch": (0, 1025), "crop": (31, 4097), "rotation": (-1, 181), "zoom": (0.9, 4.1),
     "elastic": (-0.1, 0.3), "contrast": (-0.1, 1.1), "single": (-0.1, 1.1),
-    "stretched": (-0.1, 1.1), "inverted": (-0.1, 1.1), "copied": (-1, 3), "side": (-1, 4097),
-    "warmup": (-1, 1e7),
+    "stretched": (-0.1, 1.1), "faint": (-0.1, 1.1), "inverted": (-0.1, 1.1), "copied": (-1, 3),
+    "side": (-1, 4097), "warmup": (-1, 1e7),
     "clip": (-1, 1e7), "steps": (0, 2e9), "minutes": (-1, 1e7), "averaging": (-0.1, 1.0),
     "validate_every": (0, 2e9), "validation_share": (-0.1, 0.95), "seed": (-1, 2**33),
     "weight_decay": (-0.1, 1.1), "learning_rate": (0, 1.1),

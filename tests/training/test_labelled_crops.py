@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from napari_dran.training.analysis_recipe import AnalysisRecipe
 from napari_dran.training.labelled import LabelledImage, read_labelled
-from napari_dran.training.labelled_crops import LabelledCrops, distort
+from napari_dran.training.labelled_crops import (
+    EDGE,
+    FAINTEST,
+    HALO,
+    LabelledCrops,
+    distort,
+    faint,
+)
 
 CPU = torch.device("cpu")
 STILL = AnalysisRecipe(
@@ -150,3 +157,82 @@ def test_noise_has_the_standard_deviation_asked_for() -> None:
     assert (images - before).mean().abs() < 1e-3
     still, _ = distort(*flat(), STILL)
     torch.testing.assert_close(still, before)
+
+
+@pytest.fixture(scope="module")
+def tensors(nuclei: list[LabelledImage]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A real image of many nuclei and its labels, as a batch of one."""
+    pixels = torch.from_numpy(nuclei[0].pixels).permute(2, 0, 1)[None].float() / 255
+    return pixels, torch.from_numpy(nuclei[0].labels)[None].long()
+
+
+def around(there: torch.Tensor, width: int) -> torch.Tensor:
+    """Widen a mask (N, H, W)."""
+    return F.max_pool2d(there[:, None].float(), width, 1, width // 2)[:, 0] > 0
+
+
+def test_faint_changes_objects_and_their_halo_only(
+    tensors: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    images, labels = tensors
+    found = faint(images, labels, 1.0)
+    changed = ((found - images).abs() > 1e-5).any(1)
+    assert not changed[~around(labels > 0, HALO + EDGE - 1)].any()
+    assert changed[labels > 0].float().mean() > 0.9
+    assert changed[around(labels > 0, HALO) & (labels == 0)].float().mean() > 0.5
+    torch.testing.assert_close(faint(images, labels, 0.0), images)
+
+
+def test_every_faint_object_has_a_factor_of_its_own(
+    tensors: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    images, labels = tensors
+    background = images[0, 0][labels[0] == 0].median()
+    before, after = (i[0, 0] - background for i in (images, faint(images, labels, 0.5)))
+    factors = after / before
+    contrast = before.abs() > 0.05
+    assert factors[contrast].min() >= FAINTEST - 1e-4
+    assert factors[contrast].max() <= 1 + 1e-4
+    numbers = labels[:, None].float()
+    lowest, highest = (s * F.max_pool2d(s * numbers, EDGE, 1, EDGE // 2)[0, 0] for s in (-1, 1))
+    inside = contrast & (lowest == highest)
+    own = {n: factors[inside & (labels[0] == n)] for n in labels.unique().tolist() if n}
+    own = {n: values for n, values in own.items() if len(values) > 20}
+    assert len(own) > 50
+    assert max(float(values.std()) for values in own.values()) < 1e-4
+    means = torch.stack([values.mean() for values in own.values()])
+    kept = means > 1 - 1e-4
+    assert 0.3 < kept.float().mean() < 0.7
+    assert means[~kept].log10().min() < -0.8  # down to a tenth, by its logarithm
+    assert -0.6 < means[~kept].log10().mean() < -0.4
+
+
+def test_faint_objects_without_a_background() -> None:
+    images, labels = flat(2)
+    assert faint(images, labels + 1, 1.0).isfinite().all()
+    torch.testing.assert_close(faint(images, labels, 1.0), images)  # nor the other way round
+
+
+def test_faint_is_the_same_for_the_same_step(nuclei: list[LabelledImage]) -> None:
+    recipe = replace(STILL, faint=0.5)
+    images, labels = LabelledCrops(nuclei, recipe, CPU).batch(4, step=2)
+    again, _ = LabelledCrops(nuclei, recipe, CPU).batch(4, step=2)
+    assert images.equal(again)
+    clear, same = LabelledCrops(nuclei, STILL, CPU).batch(4, step=2)
+    assert labels.equal(same)
+    assert not images.equal(clear)
+
+
+@pytest.mark.parametrize("task", ["segment", "detect"])
+def test_beyond_the_border_images_are_mirrored_for_a_unet_only(task: str) -> None:
+    recipe = replace(STILL, task=task, rotation=90, zoom=2)
+    full = torch.full((8, 3, 32, 32), 0.5)
+    images, labels = distort(full, torch.full((8, 32, 32), 7), recipe)
+    if task == "segment":
+        torch.testing.assert_close(images, full)
+        assert (labels == 7).all()
+    else:  # else an object and its mirror image would share a number, and a box
+        outside = images < 0.01
+        assert 0.05 < outside.float().mean() < 0.5
+        assert set(labels.unique().tolist()) == {0, 7}
+        assert not labels[outside[:, 0]].any()

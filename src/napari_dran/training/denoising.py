@@ -61,7 +61,7 @@ class DenoisingModule(TrainingModule):
     def __init__(self, recipe: Recipe, network: nn.Module, facts: dict[str, Any]) -> None:
         super().__init__(recipe, network, facts)
         self.form: ConvolutionForm | None = None
-        self._start_temperature = float(self.as_checkpoint().arguments.get("temperature", 1.0))
+        self._start_temperature = float(self.arguments.get("temperature", 1.0))
 
     @property
     def learning_rate(self) -> float:

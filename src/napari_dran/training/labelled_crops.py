@@ -88,6 +88,8 @@ class LabelledCrops:
 def distort(images: Tensor, labels: Tensor, recipe: AnalysisRecipe) -> tuple[Tensor, Tensor]:
     """Turn, flip, zoom, bend, and change contrast and brightness, each image otherwise.
 
+    Beyond their border images go on mirrored for a U-Net, and are black for a detector.
+
     Parameters
     ----------
     images : Tensor

@@ -101,6 +101,11 @@ class TrainingModule(LightningModule):
         """The rate of the step that comes."""
         raise NotImplementedError
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the averaged network is built with."""
+        return dict(self.averaged.arguments)  # type: ignore[arg-type]
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set the learning rate for this step."""
         for group in self.trainer.optimizers[0].param_groups:
@@ -147,10 +152,9 @@ class TrainingModule(LightningModule):
 
     def as_checkpoint(self) -> Checkpoint:
         """Return the averaged weights and what is known of them."""
-        arguments: dict[str, Any] = dict(self.averaged.arguments)  # type: ignore[arg-type]
         return Checkpoint(
             architecture=self.recipe.architecture,
-            arguments=arguments,
+            arguments=self.arguments,
             weights=self.averaged.state_dict(),
             step=self.global_step,
             elapsed=self.elapsed,

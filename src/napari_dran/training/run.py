@@ -185,7 +185,7 @@ class DenoisingSupervision(Supervision):
             loss=loss,
             learning_rate=trainer.optimizers[0].param_groups[0]["lr"],
             best=sum(psnr.values()) / len(psnr) > module.best,
-            temperature=float(module.as_checkpoint().arguments.get("temperature", 1.0)),
+            temperature=float(module.arguments.get("temperature", 1.0)),
             psnr=psnr,
             ssim=ssim,
             noisy_psnr=self.noisy_psnr,
