@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 from training.benchmark import analysis_images, detection, nuclei, segmentation
-from training.benchmark.analysis_figures import chosen_slices, draw_boxes, draw_outlines
+from training.benchmark.analysis_figures import (
+    GAP,
+    WIDE,
+    chosen_slices,
+    draw_boxes,
+    draw_outlines,
+)
 from training.benchmark.analysis_images import Denoiser
 from training.benchmark.analysis_scores import KEYS
 from training.benchmark.analysis_tables import Measured
 from training.benchmark.labelled_images import Case
+from training.benchmark.page import shipped_weights
 from training.benchmark.rows import Table
 
 SLICES = 20
@@ -110,6 +117,44 @@ def test_methods_are_compared_on_the_images_of_both(results: Path) -> None:
     assert share.count == 3
 
 
+def test_page_says_whether_all_is_measured(results: Path) -> None:
+    assert "still to" not in analysis_images.tables(results)
+    rows = Measured.read(results / "segmentation").rows["dran", "unet", 50.0]
+    Table(results / "segmentation/bm3d.csv", KEYS).add(rows[slice_name(3)])
+    assert "is still to\nbe finished" in analysis_images.tables(results)
+
+
+def test_verdicts_are_told_by_method(results: Path) -> None:
+    # Scores differ from slice to slice, so that with the same mean the interval holds zero.
+    for name, less in (("nlm", 0.1), ("bm3d", 0.0), ("dran-same", 0.1)):
+        levels = {sigma: dice - less for sigma, dice in DICE["dran"].items()}
+        write_segmentation(results, name, "unet", levels)
+    text = segmentation.tables(results)
+    assert (
+        "better than non-local means at 10, 25 and 50, DRAN with the same training at 10, 25 and "
+        "50; level with BM3D at 10, 25 and 50."
+    ) in text
+
+
+def test_half_measured_means_are_not_put_beside_whole_ones(results: Path) -> None:
+    write_segmentation(results, "noisy", "unet-noise", {0: 0.86, 50: 0.8})
+    row = Measured.read(results / "segmentation").rows["noisy", "unet-noise", 50.0][slice_name(2)]
+    Table(results / "segmentation/dran.csv", KEYS).add(row)
+    lines = segmentation.tables(results).splitlines()
+    (line,) = [line for line in lines if line.startswith("| trained with noise, denoised by DRAN")]
+    assert set(line.partition("DRAN")[2]) == {" ", "|"}
+
+
+def test_weights_of_networks_that_are_not_shipped_are_not_missed(results: Path) -> None:
+    path = results / "segmentation/dran.csv"
+    row = Measured.read(path.parent).rows["dran", "unet", 50.0][slice_name(0)]
+    Table(path, KEYS).add({**row, "weights": "aaa+bbb"})
+    Table(path, KEYS).add({**row, "network": "unet-noise", "weights": "aaa+ccc"})
+    assert shipped_weights(path) == {"abc", "aaa", "bbb"}
+    other = path.rename(path.with_name("dncnn.csv"))
+    assert shipped_weights(other) == {"abc", "bbb"}
+
+
 def write_objects(results: Path, experiment: str, name: str, cells: dict[int, str]) -> None:
     """Write rows of two images with one object each; ``cells`` are the matches at a sigma."""
     table = Table(results / experiment / f"{name}.csv", KEYS)
@@ -171,11 +216,16 @@ def test_slices_are_chosen_by_a_rule(results: Path) -> None:
     assert chosen_slices(nothing, "unet", segmentation.DICE, images) == []
 
 
-def test_figures_show_truth_in_green_and_what_is_found_in_red(tmp_path: Path) -> None:
+@pytest.mark.parametrize("denoisers", [("dran",), ("dran", "bm3d")])
+def test_figures_show_truth_in_green_and_what_is_found_in_red(
+    tmp_path: Path, denoisers: tuple[str, ...]
+) -> None:
     images = [case_of(1), case_of(2)]
-    for case in images:
-        Denoiser("dran", tmp_path).path(case, 50).parent.mkdir(parents=True, exist_ok=True)
-        np.save(Denoiser("dran", tmp_path).path(case, 50), case.pixels.astype(np.float16))
+    # One of BM3D's images is there in any case, but that is not enough for a column.
+    for name, case in [("bm3d", images[0]), *((n, c) for n in denoisers for c in images)]:
+        path = Denoiser(name, tmp_path).path(case, 50)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, case.pixels.astype(np.float16))
 
     def mask(image: np.ndarray) -> np.ndarray:
         found = np.zeros(image.shape[:2], bool)
@@ -190,11 +240,13 @@ def test_figures_show_truth_in_green_and_what_is_found_in_red(tmp_path: Path) ->
         tmp_path / "boxes.png",
         tmp_path,
     )
-    for name, found in (("outlines", 3), ("boxes", 2)):
+    columns = 2 + len(denoisers)
+    # The detector finds nothing in the noisy images.
+    for name, found in (("outlines", columns), ("boxes", columns - 1)):
         picture = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).astype(int)
-        thirds = np.array_split(picture, 3, axis=1)
-        green = [(p[..., 1] - p[..., [0, 2]].max(-1)).max() for p in thirds]
-        red = [(p[..., 0] - p[..., 1:].max(-1)).max() for p in thirds]
+        parts = np.array_split(picture, columns, axis=1)
+        green = [(p[..., 1] - p[..., [0, 2]].max(-1)).max() for p in parts]
+        red = [(p[..., 0] - p[..., 1:].max(-1)).max() for p in parts]
         assert min(green) > 90
-        # BM3D has no column: none of its images is there.
         assert sum(value > 90 for value in red) == found
+        assert picture.shape[1] / 110 == pytest.approx(columns * (WIDE + GAP) - GAP, abs=0.02)

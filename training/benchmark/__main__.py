@@ -23,6 +23,8 @@ DOCS = TRAINING.parent / "docs"
 IMAGES = DOCS / "images/evidence"
 README = TRAINING.parent / "README.md"
 
+TENTHS = 10
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 Corpus = Annotated[Path, typer.Option(help="Folder of images with train, val, test.")]
@@ -137,9 +139,11 @@ def page(results: Results = RESULTS) -> None:
 
 
 def counter(name: str, done: int, total: int) -> None:
-    """Show on a terminal how far it is."""
+    """Show how far it is: in place on a terminal, else in lines, at each tenth."""
     if sys.stderr.isatty():
         print(f"\r{name} {done}/{total} ", end="", file=sys.stderr, flush=True)
+    elif TENTHS * done // total > TENTHS * (done - 1) // total:
+        tell(f"{name} {done}/{total}")
 
 
 def tell(sentence: str) -> None:

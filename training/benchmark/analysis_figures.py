@@ -21,7 +21,7 @@ from .precision import box_ious
 SHARES = (0.25, 0.5, 0.75)
 """Which slices are shown, of all in the order of what denoising brings."""
 
-DENOISERS = (DRAN, "bm3d")
+DRAWN = (DRAN, "bm3d")
 FLAIR = 1
 """The channel that is shown: on it a glioma without enhancement is seen best."""
 
@@ -175,7 +175,7 @@ def _inputs(images: Sequence[Case], store: Path) -> list[tuple[str, Callable[[Ca
         ("clean", lambda case: case.noisy(CLEAN)),
         ("noisy", lambda case: case.noisy(BAR_SIGMA)),
     ]
-    for name in DENOISERS:
+    for name in DRAWN:
         denoiser = Denoiser(name, store)
         if all(denoiser.kept(case, BAR_SIGMA) for case in images):
             title = known.title(name).partition(",")[0]

@@ -47,8 +47,14 @@ for the same few steps; they say nothing of what DnCNN can reach.
 
 Intervals hold 95 % of bootstrap means over whole patients (nuclei: over kinds of preparation), of
 which there are few. "Recovered" is (denoised - noisy) / (clean - noisy) on the same images; where
-noise takes less than 0.02 it is left out. A method with fewer images than the others is still to
+noise takes less than 0.02 it is left out."""
+
+UNFINISHED = """\
+A method with fewer images than the others is still to
 be finished; its share and the differences below are those of the images it has."""
+
+FOLLOWED_BY = ("segmentation", "detection", "nuclei")
+"""Experiments that measure what networks find in these images."""
 
 TITLES = {TUMOUR: "brain MR (lgg)", NUCLEI: "nuclei (dsb2018)"}
 
@@ -154,11 +160,23 @@ def _row(denoiser: Denoiser, case: Case, sigma: float) -> dict[str, object]:
 
 def tables(results: Path) -> str:
     """Return the head of the section: what networks are shown, and how clean it is."""
-    followed = [results / name for name in ("segmentation", "detection", "nuclei")]
-    if not any(any(folder.glob("*.csv")) for folder in followed):
+    counts = [_counts(results / name) for name in FOLLOWED_BY]
+    if not any(counts):
         return ""
+    unfinished = any(len(set(c.values())) > 1 for cells in counts for c in cells.values())
+    text = f"{TEXT} {UNFINISHED}" if unfinished else TEXT
     parts = [_table(results, sigma) for sigma in sorted(SIGMAS)]
-    return paragraphs("## Segmentation and detection", TEXT, *parts)
+    return paragraphs("## Segmentation and detection", text, *parts)
+
+
+def _counts(folder: Path) -> dict[tuple[str, str], dict[str, int]]:
+    """Return how many images each method was measured on, by network and sigma."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for name in known.METHODS:
+        for row in read(folder / f"{name}.csv"):
+            cell = found.setdefault((row["network"], row["sigma"]), {})
+            cell[name] = cell.get(name, 0) + 1
+    return found
 
 
 def _table(results: Path, sigma: float) -> str:

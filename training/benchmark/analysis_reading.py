@@ -110,13 +110,17 @@ def against_others(measured: Measured, network: str, column: Column) -> str:
     verdicts: dict[str, list[str]] = {"better than": [], "worse than": [], "level with": []}
     for other in others:
         cells = []
+        levels_of: dict[str, list[str]] = {verdict: [] for verdict in verdicts}
         for sigma in measured.sigmas():
             found = measured.difference(column, DRAN, other, network, sigma)
             cells.append("" if found is None else with_interval(found, column.digits, signed=True))
             if found is not None:
                 verdict = "better than" if found.low > 0 else "level with"
                 verdict = "worse than" if found.high < 0 else verdict
-                verdicts[verdict].append(f"{short_title(other)} at {sigma:g}")
+                levels_of[verdict].append(f"{sigma:g}")
+        for verdict, found_at in levels_of.items():
+            if found_at:
+                verdicts[verdict].append(f"{short_title(other)} at {_listed(found_at)}")
         if any(cells):
             lines.append([known.title(other), *cells])
     if not lines:
@@ -159,7 +163,9 @@ def trained_with_noise(measured: Measured, column: Column, network: str, robust:
 
     def cell(title: str, sigma: float) -> str:
         value = values[title, sigma]
-        return "" if value is None else with_interval(value, column.digits)
+        # Means of other images would not compare: what is half measured waits.
+        most = max((v.count for (_, level), v in values.items() if v and level == sigma), default=0)
+        return with_interval(value, column.digits) if value and value.count == most else ""
 
     lines = [[title, *(cell(title, sigma) for sigma in sigmas)] for title, _, _ in rows]
     header = [column.title, "clean", *(f"sigma {sigma:g}" for sigma in sigmas[1:])]
@@ -195,7 +201,14 @@ def _which_is_better(measured: Measured, column: Column, network: str, robust: s
 def short_title(name: str) -> str:
     """Return what a sentence calls a method: its title up to the comma; DRAN's whole."""
     title = known.title(name)
-    return title if title.startswith("DRAN") else title.partition(",")[0]
+    if title.startswith("DRAN"):
+        return title.replace(", ", " with the ")
+    return title.partition(",")[0]
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Join words: "10, 25 and 50"."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _reached(value: float, least: float) -> str:

@@ -192,8 +192,10 @@ def scores_table(
 
 def percent(share: Interval, column: Column) -> str:
     """Write a share in per cent, with its interval if the column has one."""
-    text = f"{100 * share.mean:.0f} %"
-    return f"{text} [{100 * share.low:.0f}, {100 * share.high:.0f}]" if column.interval else text
+    text = f"{round(100 * share.mean)} %"
+    return (
+        f"{text} [{round(100 * share.low)}, {round(100 * share.high)}]" if column.interval else text
+    )
 
 
 def _text(value: Interval | None, column: Column) -> str:
@@ -206,4 +208,4 @@ def _text(value: Interval | None, column: Column) -> str:
 
 def _grouped(column: Column, statistic: Statistic, rows: Sequence[Row]) -> Interval:
     groups = [row["group"] for row in rows]
-    return grouped(statistic, groups, resamples=column.resamples if column.interval else 1)
+    return grouped(statistic, groups, resamples=column.resamples if column.interval else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_dran.errors import InputError
 from napari_dran.weights import Card, list_weights
 
-from . import ablations, gaussian, markdown, methods
+from . import ablations, gaussian, markdown, methods, segmentation
 from .comparison import COLUMNS, Scores, means_table
 from .experiments import EXPERIMENTS, experiment
 from .rows import read
@@ -47,12 +47,8 @@ def weights_section(results: Path) -> str:
     header = ["weights", "images", "steps", "minutes", "hardware", "SHA-256"]
     starts = [f"{card.name}: {card.training.get('started from', 'not stated')}." for card in cards]
     hashes = {card.sha256[:12] for card in cards}
-    old = []
-    for path in sorted(results.glob("*/*.csv")):
-        found = {part for row in read(path) for part in row.get("weights", "").split("+") if part}
-        # Networks trained for comparison are not shipped.
-        if path.stem in methods.SHIPPED and path.parent.name != ablations.NAME and found - hashes:
-            old.append(f"`{path.relative_to(results).as_posix()}`")
+    files = [path for path in sorted(results.glob("*/*.csv")) if shipped_weights(path) - hashes]
+    old = [f"`{path.relative_to(results).as_posix()}`" for path in files]
     warning = f"**Measured with earlier weights:** {', '.join(old)}." if old else ""
     return markdown.paragraphs(
         "## The weights",
@@ -60,6 +56,24 @@ def weights_section(results: Path) -> str:
         f"What training started from: {' '.join(starts)}",
         warning,
     )
+
+
+def shipped_weights(path: Path) -> set[str]:
+    """Return the hashes of the weights of the package that the rows of a CSV file are of.
+
+    Networks that were trained for comparison are not shipped, neither denoisers nor
+    :data:`~training.benchmark.segmentation.WITH_NOISE`.
+    """
+    denoiser = path.stem in methods.SHIPPED and path.parent.name != ablations.NAME
+    found = set()
+    for row in read(path):
+        used = row.get("weights", "").split("+")
+        if "network" in row:
+            # The last hash is that of the network which looks at the image.
+            network = used.pop()
+            found |= {network} if row["network"] != segmentation.WITH_NOISE else set()
+        found |= set(used) if denoiser else set()
+    return found - {""}
 
 
 def _training(card: Card) -> list[str]:

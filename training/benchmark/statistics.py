@@ -103,9 +103,11 @@ def grouped(
     groups : sequence of str
         Of each image: its patient.
     resamples, seed : int
-        See :func:`drawn`.
+        See :func:`drawn`; without ``resamples`` the interval is not known (NaN).
     """
     value = float(statistic(np.ones((1, len(groups))))[0])
+    if not resamples:
+        return Interval(value, np.nan, np.nan, len(groups))
     tail = (1 - CONFIDENCE) / 2
     values = statistic(drawn(groups, resamples=resamples, seed=seed))
     # A drawing may lack what a share is of; it then says nothing.
