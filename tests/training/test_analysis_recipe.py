@@ -71,7 +71,7 @@ def test_every_number_has_limits() -> None:
         ({"finds": ""}, "name of what is labelled"),
         ({"task": "detect", "border": True}, "for task 'segment' only"),
         ({"inputs": ["T1", "FLAIR"]}, "names of 3 inputs, got 2"),
-        ({"noise": [30, 10]}, "range of noise within 0 and 255, got 30 to 10"),
+        ({"noise": [30, 10]}, "range of noise within 0 and 255, low then high, got 30 to 10"),
         ({"noise": [0, 300]}, "got 0 to 300"),
         ({"noise": [{"model": "rician"}]}, r"recipe's noise\.0 cannot be"),
         ({"precision": "fp16"}, "'auto', '32' or 'bf16'"),

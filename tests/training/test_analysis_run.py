@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,11 +19,17 @@ from napari_dran.training.analysis_run import AnalysisReport, train_analysis
 from napari_dran.training.analysis_start import encoder_of, images_and_held, start_analysis
 from napari_dran.training.cards import export_weights
 from napari_dran.training.fit import Outcome
+from napari_dran.training.recipe import Recipe
 from napari_dran.training.run import train
 from napari_dran.training.supervision import BEST, CHECKPOINT
 from napari_dran.weights import Card, load_weights, save_weights
 
 from .conftest import small_analysis, state
+
+DENOISER = Recipe(
+    weights="scratch", network={"features": 4, "blocks": 1, "layers": 1}, crop=16, batch=2,
+    steps=1, validation_side=24,
+)  # fmt: skip
 
 SCORE = {"segment": "Dice", "detect": "AP50"}
 
@@ -194,15 +201,28 @@ def test_loss_that_is_no_number_ends_the_run(brains: Path, tmp_path: Path) -> No
 def test_a_denoiser_s_folder_is_not_gone_on_with(
     pictures: Path, brains: Path, tmp_path: Path
 ) -> None:
-    from napari_dran.training.recipe import Recipe
-
-    denoiser = Recipe(
-        weights="scratch", network={"features": 4, "blocks": 1, "layers": 1}, crop=16, batch=2,
-        steps=1, validation_side=24,
-    )  # fmt: skip
-    train(pictures / "grey", denoiser, run=tmp_path / "run", device="cpu")
+    train(pictures / "grey", DENOISER, run=tmp_path / "run", device="cpu")
     with pytest.raises(TrainingError, match="task was denoise, is segment"):
         train_analysis(brains, small_analysis("segment"), run=tmp_path / "run", device="cpu")
+
+
+def test_a_run_from_before_a_key_existed_had_its_default(brains: Path, tmp_path: Path) -> None:
+    recipe, run = replace(small_analysis("segment"), steps=1), tmp_path / "run"
+    train_analysis(brains, recipe, run=run, device="cpu")
+    kept = torch.load(run / CHECKPOINT, weights_only=True)
+    del kept["napari-dran"]["recipe"]["faint"]
+    torch.save(kept, run / CHECKPOINT)
+    longer = replace(recipe, steps=2)
+    with pytest.raises(TrainingError, match=r"another recipe: faint was 0\.0, is 0\.5"):
+        train_analysis(brains, replace(longer, faint=0.5), run=run, device="cpu")
+    notices: list[str] = []
+    outcome = train_analysis(
+        brains, longer, run=run, validation=brains, device="cpu", notice=notices.append
+    )
+    assert outcome.step == 2
+    assert notices[0] == "The run began with 4 images and goes on with 6."
+    with pytest.raises(TrainingError, match="task was segment, is denoise"):
+        train(brains / "images", replace(DENOISER, other_kind="use"), run=run, device="cpu")
 
 
 def test_images_are_held_by_patient(brains: Path) -> None:
@@ -228,3 +248,10 @@ def test_images_without_an_object(brains: Path, tmp_path: Path) -> None:
         images_and_held(brains, tmp_path, recipe)
     with pytest.raises(InputError, match="None of the 1 images to train on has an object"):
         images_and_held(tmp_path, brains, recipe)
+    # An object of one pixel is lost where images are made small.
+    lost = np.zeros((70, 70), np.uint8)
+    lost[1, 1] = 255
+    Image.fromarray(lost).save(tmp_path / "masks" / "a.png")
+    assert images_and_held(tmp_path, brains, recipe)[0][0].labels.any()
+    with pytest.raises(InputError, match="train on has an object at a side of 16 pixels"):
+        images_and_held(tmp_path, brains, replace(recipe, side=16))

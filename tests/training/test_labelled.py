@@ -48,7 +48,6 @@ def test_manifest_with_masks(corpus: Path) -> None:
         "TCGA_DU_7013_19860523_18.png", "TCGA_DU_7013_19860523",
     )  # fmt: skip
     assert (first.pixels.dtype, first.pixels.shape) == (np.uint8, (256, 256, 3))
-    assert not first.grey
     with Image.open(corpus / "lgg" / "val" / "images" / first.name) as picture:
         np.testing.assert_array_equal(first.pixels, picture)
     # The manifest's own count and box of the tumour.
@@ -78,7 +77,6 @@ def test_folders_of_masks_and_of_labels(tmp_path: Path, save: Save, grey: np.nda
     images = read_labelled(tmp_path, pytest.fail)
     assert [image.name for image in images] == ["a.png", "b.png"]
     assert [image.group for image in images] == ["a.png", "b.png"]
-    assert images[0].grey
     np.testing.assert_array_equal(images[0].pixels, np.repeat(grey[..., None], 3, -1))
     np.testing.assert_array_equal(images[0].labels, connected(SQUARES > 0))
     for name in ("a", "b"):

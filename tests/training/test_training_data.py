@@ -176,6 +176,21 @@ def test_sources_of_a_folder_without_a_manifest(tmp_path: Path) -> None:
     assert corpus_sources(tmp_path) == {f"folder {tmp_path.name}": "not stated"}
 
 
+def test_manifest_of_a_spreadsheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b"):
+        save(tmp_path / f"{name}.png", ramp(np.uint8, 255))
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text("\ufefffile,group,source,licence\na.png,x,here,ours\nb.png,x,there\n,\n")
+    assert [i.group for i in read_folder(tmp_path)] == ["group x", "group x"]
+    assert corpus_sources(tmp_path) == {"here": "ours", "there": "not stated"}
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path.parent))
+    assert corpus_sources(f"~/{tmp_path.name}") == {"here": "ours", "there": "not stated"}
+    manifest.write_bytes("file,group\na.png,Jürgen\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"Could not read .*manifest\.csv.* in UTF-8"):
+        read_folder(tmp_path)
+
+
 @pytest.mark.corpus
 def test_real_corpus(corpus: Path) -> None:
     images = read_folder(corpus / "val", notice=pytest.fail)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ..errors import InputError
 from ..noise import GREY_LEVELS
-from .recipe import LARGEST_SEED, SCRATCH
+from .recipe import LARGEST_SEED, check_range
 
 IMAGENET = "imagenet"
 STRIDE = 32
@@ -72,7 +72,7 @@ class AnalysisRecipe:
     warmup : int
         Steps.
     clip : float
-        Largest norm of the gradient.
+        Largest norm of the gradient; 0 for no limit.
     steps : int
         Optimiser steps.
     minutes : float
@@ -156,11 +156,7 @@ class AnalysisRecipe:
             )
         if self.inputs and len(self.inputs) != 3:
             raise InputError(f"Expected names of 3 inputs, got {len(self.inputs)}.")
-        low, high = self.noise
-        if not 0 <= low <= high <= GREY_LEVELS:
-            raise InputError(
-                f"Expected a range of noise within 0 and {GREY_LEVELS:g}, got {low:g} to {high:g}."
-            )
+        check_range("noise", self.noise, 0, GREY_LEVELS)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as plain values, for cards and checkpoints."""
@@ -170,8 +166,3 @@ class AnalysisRecipe:
     def architecture(self) -> str:
         """What is trained for the task."""
         return "unet" if self.task == "segment" else "mask-rcnn"
-
-    @property
-    def from_files(self) -> bool:
-        """Whether training starts from trained weights."""
-        return self.weights not in (IMAGENET, SCRATCH)

@@ -110,14 +110,15 @@ def images_and_held(
         images, held = split_labelled(images, recipe.validation_share)
     else:
         held = read_labelled(validation, notice)
+    images, held = ([brought_to(i, recipe.side) for i in some] for some in (images, held))
     for use, some in (("train", images), ("validate", held)):
         if not any(image.labels.any() for image in some):
+            size = f" at a side of {recipe.side} pixels" if recipe.side else ""
             raise InputError(
-                f"None of the {len(some)} images to {use} on has an object: all their labels are "
-                "0. Add labelled images, or name a folder of such with --validation."
+                f"None of the {len(some)} images to {use} on has an object{size}: all their "
+                "labels are 0. Add labelled images, or name a folder of such with --validation."
             )
-    side = recipe.side
-    return [brought_to(image, side) for image in images], [brought_to(i, side) for i in held]
+    return images, held
 
 
 def split_labelled(

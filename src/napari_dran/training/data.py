@@ -209,35 +209,54 @@ def choose_kind(
     )
 
 
+def read_manifest(folder: str | Path) -> list[dict[str, str]]:
+    """Read the table of a folder's images; a folder without one has no rows.
+
+    Returns
+    -------
+    list of dict
+        Column -> cell; cells that a row lacks are empty.
+
+    Raises
+    ------
+    InputError
+        It is no table in UTF-8.
+    """
+    path = Path(folder).expanduser() / MANIFEST
+    if not path.is_file():
+        return []
+    try:
+        # Spreadsheets put a mark before the first column's name.
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"Could not read {path}: {error}. Expected a table with commas, in UTF-8."
+        ) from error
+
+
 def corpus_sources(folder: str | Path) -> dict[str, str]:
     """Map each source of a folder's manifest to its licence, for a weights card.
 
     A folder without a manifest is its own source.
     """
-    path = Path(folder) / MANIFEST
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        if rows and {"source", "licence"} <= set(rows[0]):
-            return {row["source"]: row["licence"] for row in rows}
+    rows = read_manifest(folder)
+    if rows and {"source", "licence"} <= set(rows[0]):
+        return {row["source"]: row["licence"] or "not stated" for row in rows if row["source"]}
     return {f"folder {Path(folder).resolve().name}": "not stated"}
 
 
 def _manifest_groups(root: Path, split_by: str) -> dict[str, str]:
     """Map file names to the groups that a manifest gives them."""
-    path = root / MANIFEST
     if split_by not in ("auto", "manifest"):
         return {}
-    rows: list[dict[str, str]] = []
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+    rows = read_manifest(root)
     if rows and {"file", "group"} <= set(rows[0]):
         return {row["file"]: f"group {row['group']}" for row in rows if row["group"]}
     if split_by == "manifest":
         raise InputError(
-            f"Expected {path} with the columns 'file' and 'group' to tell patients apart. "
-            "Write one, or split by folder or file."
+            f"Expected {root / MANIFEST} with the columns 'file' and 'group' to tell patients "
+            "apart. Write one, or split by folder or file."
         )
     return {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..errors import DranError, InputError
 from ..files import is_readable, read_volume
 from ..intensity import choose_window, normalise
 from ..volume import Volume
-from .data import MANIFEST, MAX_GREY
+from .data import MANIFEST, MAX_GREY, read_manifest
 
 COLUMNS = (("labels", True), ("mask", False))
 """Columns of a manifest that name the labels, and whether their values tell objects apart."""
@@ -41,15 +40,12 @@ class LabelledImage:
         int32 (height, width): 0 for background, each object a number of its own.
     group : str
         What must not be in both training and validation: the patient.
-    grey : bool
-        Whether the image has one channel.
     """
 
     name: str
     pixels: np.ndarray
     labels: np.ndarray
     group: str
-    grey: bool = False
 
 
 def read_labelled(
@@ -100,23 +96,19 @@ def read_labelled(
 
 def _pairs(root: Path) -> list[tuple[Path, Path, str, bool]]:
     """List image, labels, group, and whether the labels' values tell objects apart."""
-    manifest = root / MANIFEST
-    if manifest.is_file():
-        # Spreadsheets put a mark before the first column's name.
-        with manifest.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        for column, numbered in COLUMNS:
-            if rows and {"image", column} <= set(rows[0]):
-                return [
-                    (
-                        root / row["image"],
-                        root / row[column],
-                        row.get("patient") or row.get("group") or row["image"],
-                        numbered,
-                    )
-                    for row in rows
-                    if row["image"] and row[column]
-                ]
+    rows = read_manifest(root)
+    for column, numbered in COLUMNS:
+        if rows and {"image", column} <= set(rows[0]):
+            return [
+                (
+                    root / row["image"],
+                    root / row[column],
+                    row.get("patient") or row.get("group") or row["image"],
+                    numbered,
+                )
+                for row in rows
+                if row["image"] and row[column]
+            ]
     for name, numbered in ((LABELS, True), (MASKS, False)):
         if (root / IMAGES).is_dir() and (root / name).is_dir():
             files = sorted(p for p in (root / IMAGES).iterdir() if is_readable(p))
@@ -137,7 +129,7 @@ def _read(image: Path, labels: Path, group: str, numbered: bool) -> LabelledImag
             "same number of pixels."
         )
     numbers = _numbers(values) if numbered else connected(values != 0)
-    return LabelledImage(image.name, pixels, numbers.astype(np.int32), group, grey=not volume.rgb)
+    return LabelledImage(image.name, pixels, numbers.astype(np.int32), group)
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:

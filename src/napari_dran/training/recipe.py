@@ -27,7 +27,8 @@ LARGEST_WIDTH = 4.0
 """Widest correlation of noise, in pixels: the filter must stay small beside a crop."""
 
 
-def _check_range(name: str, pair: tuple[float, float], lowest: float, highest: float) -> None:
+def check_range(name: str, pair: tuple[float, float], lowest: float, highest: float) -> None:
+    """Raise InputError unless ``pair`` is low, then high, within the limits."""
     low, high = pair
     if not lowest <= low <= high <= highest:
         raise InputError(
@@ -69,14 +70,14 @@ class Noise:
                 f"There is no noise model {self.model!r}. Expected one of "
                 f"{', '.join(NOISE_NAMES)}; several make a mixture."
             )
-        _check_range("sigma", self.sigma, 0.0, GREY_LEVELS)
+        check_range("sigma", self.sigma, 0.0, GREY_LEVELS)
         if self.width is not None:
             if self.model not in WITH_WIDTH:
                 raise InputError(
                     f"The noise model {self.model!r} has no width, only these do: "
                     f"{', '.join(WITH_WIDTH)}. Remove it."
                 )
-            _check_range("width", self.width, 0.05, LARGEST_WIDTH)
+            check_range("width", self.width, 0.05, LARGEST_WIDTH)
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise InputError(f"Expected a weight above 0 for {self.model!r}, got {self.weight}.")
 
