@@ -10,6 +10,7 @@ import pytest
 
 from napari_dran import InputError, Volume, read_volume
 from napari_dran.analysis.inputs import network_input, planes_of
+from napari_dran.analysis.preparation import check_share, check_size
 from napari_dran.intensity import Window, choose_window, normalise
 from napari_dran.weights import Card
 
@@ -18,6 +19,7 @@ from .conftest import SEQUENCES, blobs
 GREY = Card("grey", "unet", {}, 1, task="segment", classes=("cell",))
 COLOUR = replace(GREY, name="colour", channels=3)
 BRAIN = replace(COLOUR, name="brain", inputs=SEQUENCES, copied=1)
+TWO = replace(GREY, name="two", channels=2)
 FOUR = replace(BRAIN, name="four", channels=4, inputs=("T1", "T1c", "T2", "FLAIR"), copied=3)
 
 
@@ -52,7 +54,7 @@ def test_colour_samples_are_channels_and_alpha_is_none(card, samples, axes) -> N
     assert len(planes.data) == 3
 
 
-@pytest.mark.parametrize(("card", "channels"), [(BRAIN, 3), (FOUR, 4)])
+@pytest.mark.parametrize(("card", "channels"), [(BRAIN, 3), (FOUR, 4), (TWO, 2)])
 def test_a_channel_axis_holds_the_inputs(card, channels) -> None:
     data = blobs(channels, 5, 9, 10)
     planes = planes_of(Volume(data, "czyx"), card)
@@ -64,11 +66,17 @@ def test_a_channel_axis_holds_the_inputs(card, channels) -> None:
     ("card", "axes", "shape", "words"),
     [
         (GREY, "yxs", (9, 9, 3), "Convert it to grey"),
-        (FOUR, "yxs", (9, 9, 4), "T1, T1c, T2, FLAIR"),
+        (replace(GREY, inputs=("FLAIR",)), "yxs", (9, 9, 3), "take a grey image, got .* colour"),
+        (FOUR, "yxs", (9, 9, 4), r"4 channels .T1, T1c, T2, FLAIR., got .* colour.*Stack the 4"),
+        (TWO, "yxs", (9, 9, 3), "take 2 channels, got an image with colour.*Stack the 2 images"),
+        (TWO, "yx", (9, 9), "take 2 channels, got a single grey image.*Stack the 2 images"),
+        (TWO, "cyx", (1, 9, 9), "take 2 channels, got a single grey image"),
+        (TWO, "czyx", (3, 9, 9, 9), "take 2 channels, got 3 channels. Select those 2[.]"),
+        (FOUR, "cyx", (3, 9, 9), "got 3 channels. Stack the 4 images"),
         (COLOUR, "yxs", (9, 9, 2), "3 .RGB. or 4 .RGBA."),
         (BRAIN, "zyxs", (9, 9, 9, 5), "3 .RGB. or 4 .RGBA."),
         (BRAIN, "cyx", (2, 9, 9), "3 channels .T1, FLAIR"),
-        (COLOUR, "cyx", (3, 9, 9), "a grey or a colour image"),
+        (COLOUR, "cyx", (3, 9, 9), "a grey or a colour image.*If they are colours, move them"),
         (GREY, "cyx", (2, 9, 9), "a grey image"),
     ],
 )
@@ -108,9 +116,17 @@ def test_slices_that_are_too_narrow(shape, axes, axis) -> None:
         network_input(Volume(blobs(*shape), axes), GREY, axis=axis)
 
 
-def test_a_singleton_axis_is_a_stack_of_one() -> None:
-    seen = network_input(Volume(blobs(1, 12, 13)), BRAIN)
-    assert (seen.axis, len(seen.indices)) == ("z", 1)
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((1, 12, 13), "z"), ((12, 1, 13), "y"), ((12, 13, 1), "x")]
+)
+def test_a_singleton_axis_is_a_stack_of_one(shape, axis) -> None:
+    volume = Volume(blobs(*shape))
+    seen = network_input(volume, BRAIN, axis=axis)
+    assert (seen.axis, len(seen.indices)) == (axis, 1)
+    assert seen.pixels(seen.indices[0]).shape == (3, 12, 13)
+    if axis != "z":
+        with pytest.raises(InputError, match=rf"Slice across {axis} \(axis {'zyx'.index(axis)}\)"):
+            network_input(volume, BRAIN)
 
 
 # ---- windows
@@ -199,3 +215,23 @@ def test_a_real_slice_is_shown_as_it_was_in_training(corpus: Path) -> None:
     seen = network_input(volume, BRAIN)
     expected = np.moveaxis(np.asarray(volume.data, np.float32).squeeze(), -1, 0) / 255
     np.testing.assert_allclose(seen.pixels(seen.indices[0]), expected, rtol=1e-6)
+
+
+# ---- numbers
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, np.nan, np.inf, None, "0.5", np.zeros(2)])
+def test_shares_that_cannot_be(value) -> None:
+    with pytest.raises(InputError, match="Expected a threshold from 0 to 1, got"):
+        check_share("threshold", value)
+
+
+@pytest.mark.parametrize("value", [-1, np.nan, None, "2"])
+def test_sizes_that_cannot_be(value) -> None:
+    with pytest.raises(InputError, match="minimum size of 0 or more, got"):
+        check_size(value)
+
+
+def test_numbers_of_numpy() -> None:
+    assert check_share("threshold", np.float32(0.5)) == 0.5
+    assert check_size(np.int64(3)) == 3

@@ -87,9 +87,13 @@ class Analyser:
         finally:
             self._runner.free_cache()
 
-    def _notes(self, ready: Prepared, missing: str = "") -> tuple[str, ...]:
-        """Say what to know of a result; ``missing`` is what was not found if nothing was."""
-        nothing = (f"Nothing was found: no {missing}.",) if missing else ()
+    def _notes(self, ready: Prepared, missing: str = "", size: float = 0.0) -> tuple[str, ...]:
+        """Say what to know of a result.
+
+        ``missing`` is what was not found if nothing was, ``size`` the smallest asked for.
+        """
+        large = " and of the minimum size" if size else ""
+        nothing = (f"Nothing was found: no {missing}{large}.",) if missing else ()
         return (*ready.notes, *self._runner.notes, *nothing)
 
 

@@ -95,7 +95,7 @@ class Detector(Analyser):
                 for each in found
                 if each.mask.sum() >= smallest
             ]
-        what = " or ".join(self.card.classes)
+        what = f"{' or '.join(self.card.classes)} with a score above {least:g}"
         return Detections(
             items=tuple(items),
             image=ready.image,
@@ -103,7 +103,7 @@ class Detector(Analyser):
             axis=axis,
             card=self.card,
             denoised=ready.denoised,
-            notes=self._notes(ready, "" if items else f"{what} with a score above {least:g}"),
+            notes=self._notes(ready, "" if items else what, size),
         )
 
     def _objects(self, network: Any, pixels: Tensor, least: float) -> list[Found]:

@@ -87,7 +87,7 @@ def planes_of(volume: Volume, card: Card) -> Planes:
     Raises
     ------
     InputError
-        The image has channels that the network has no use for.
+        The image has channels that the network has no use for, or not those it needs.
     """
     data = np.asarray(volume.data)
     if volume.rgb:
@@ -96,14 +96,19 @@ def planes_of(volume: Volume, card: Card) -> Planes:
         return Planes(planes, volume.axes[:-1])
     axes = volume.axes
     if axes[0] == "c":
-        if card.inputs and len(data) == card.channels:
+        if _takes_several(card) and len(data) == card.channels:
             return Planes(tuple(data), axes[1:])
         if len(data) != 1:
             raise InputError(
-                f"The weights {card.name!r} take {_wanted(card)}, got {len(data)} channels. Select "
-                "those that belong to it, or a single one."
+                f"The weights {card.name!r} take {_wanted(card)}, got {len(data)} channels. "
+                f"{_advice_on_channels(card, len(data))}"
             )
         data, axes = data[0], axes[1:]
+    if _takes_several(card) and not card.inputs:
+        raise InputError(
+            f"The weights {card.name!r} take {_wanted(card)}, got a single grey image, and do not "
+            f"say which of them it could stand for. {_stack(card)}"
+        )
     notes: tuple[str, ...] = ()
     if len(card.inputs) > 1:
         notes = (
@@ -150,8 +155,8 @@ def network_input(
     if min(height, width) < SMALLEST_SIDE:
         raise InputError(
             f"The slices of an image of shape {shape} across {letter} have {height} x {width} "
-            f"pixels, expected {SMALLEST_SIDE} x {SMALLEST_SIDE} or more. Slice along another "
-            "axis, or choose a larger image."
+            f"pixels, expected {SMALLEST_SIDE} x {SMALLEST_SIDE} or more. "
+            f"{_advice_on_slices(shape, planes.axes)}"
         )
     windows = _windows(volume, planes.data, card, window, contrast_limits)
     return NetworkInput(planes, windows, letter, indices)
@@ -183,18 +188,52 @@ def _check_colours(volume: Volume, card: Card) -> None:
             f"shape {volume.shape}. Name the axes, e.g. axes='zyx', if the last one is no colour."
         )
     if card.channels != COLOUR_SAMPLES:
-        advice = " Convert it to grey." if card.channels == 1 else ""
+        advice = "Convert it to grey." if card.channels == 1 else _stack(card)
         raise InputError(
-            f"The weights {card.name!r} take {_wanted(card)} and this image has colour samples."
-            f"{advice} Name the axes if the last one is no colour, e.g. axes='zyx'."
+            f"The weights {card.name!r} take {_wanted(card)}, got an image with colour samples. "
+            f"{advice} If its last axis is no colour, name the axes, e.g. axes='zyx'."
         )
+
+
+def _takes_several(card: Card) -> bool:
+    """Tell whether the channels are images of their own: neither grey nor the three colours."""
+    return bool(card.inputs) or card.channels not in (1, COLOUR_SAMPLES)
 
 
 def _wanted(card: Card) -> str:
     """Say what a network takes."""
-    if card.inputs:
-        return f"{card.channels} channels ({', '.join(card.inputs)})"
-    return "a grey image" if card.channels == 1 else "a grey or a colour image"
+    if card.channels == 1:
+        return "a grey image"
+    if _takes_several(card):
+        names = f" ({', '.join(card.inputs)})" if card.inputs else ""
+        return f"{card.channels} channels{names}"
+    return "a grey or a colour image"
+
+
+def _stack(card: Card) -> str:
+    """Say how to give all channels."""
+    return f"Stack the {card.channels} images along a first axis 'c', e.g. axes='czyx'."
+
+
+def _advice_on_channels(card: Card, count: int) -> str:
+    """Say what to do with a wrong number of channels."""
+    if card.channels == 1:
+        return "Select one of them."
+    if _takes_several(card) and count < card.channels:
+        return _stack(card)
+    if _takes_several(card):
+        return f"Select those {card.channels}{', or a single one' if card.inputs else ''}."
+    colours = " If they are colours, move them to the last axis." if count == card.channels else ""
+    return f"Select one of them.{colours}"
+
+
+def _advice_on_slices(shape: Sequence[int], axes: str) -> str:
+    """Name an axis across which slices are wide enough, if there is one."""
+    lengths = dict(zip(axes, shape, strict=True))
+    for number, across in enumerate("zyx" if "z" in axes else ""):
+        if min(lengths[letter] for letter in "zyx" if letter != across) >= SMALLEST_SIDE:
+            return f"Slice across {across} (axis {number}), or choose a larger image."
+    return "Choose a larger image."
 
 
 def _varies(pixels: np.ndarray) -> bool:

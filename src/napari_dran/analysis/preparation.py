@@ -133,18 +133,25 @@ def prepare(
     return Prepared(volume, seen, tell, options is not None, notes)
 
 
-def check_share(name: str, value: float) -> float:
+def check_share(name: str, value: object) -> float:
     """Return a share; raise InputError if it is not within 0 and 1."""
-    if not 0 <= value <= 1:
-        raise InputError(f"Expected a {name} from 0 to 1, got {value}.")
-    return float(value)
+    number = _number(value)
+    if not 0 <= number <= 1:
+        raise InputError(f"Expected a {name} from 0 to 1, got {value!r}.")
+    return number
 
 
-def check_size(value: float) -> float:
+def check_size(value: object) -> float:
     """Return a smallest size; raise InputError if it is negative or no number."""
-    if not value >= 0:
-        raise InputError(f"Expected a minimum size of 0 or more, got {value}.")
-    return float(value)
+    number = _number(value)
+    if not number >= 0:
+        raise InputError(f"Expected a minimum size of 0 or more, got {value!r}.")
+    return number
+
+
+def _number(value: object) -> float:
+    """Return a number; NaN for what is none, which no range holds."""
+    return float(value) if isinstance(value, int | float | np.number) else math.nan
 
 
 def pixels_of(size: float, volume: Volume, axes: str | None = None) -> float:

@@ -110,7 +110,7 @@ class Segmenter(Analyser):
             axis=axis,
             denoised=ready.denoised,
             scores=scores,
-            notes=self._notes(ready, missing),
+            notes=self._notes(ready, missing, smallest),
         )
 
     def _segment(self, ready: Prepared, threshold: float) -> tuple[np.ndarray, np.ndarray, str]:

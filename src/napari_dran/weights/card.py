@@ -82,8 +82,8 @@ class Card:
     @property
     def kind(self) -> str:
         """Kind of images it takes: "grey", "colour", or a number of inputs."""
-        if self.inputs:
-            return f"{len(self.inputs)} inputs"
+        if self.inputs or self.channels not in (1, 3):
+            return f"{self.channels} inputs"
         return "grey" if self.channels == 1 else "colour"
 
     def to_json(self) -> str:
