@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from training.benchmark import ablations, methods, networks
-from training.benchmark.__main__ import main
+from training.benchmark.__main__ import counter, main
 from training.benchmark.networks import NETWORKS, Network, read_facts, recipe_of, train_networks
 from training.benchmark.rows import read
 
@@ -77,6 +77,22 @@ def test_time_ends_training_which_goes_on_later(small: Path, tmp_path: Path) -> 
 def test_unknown_networks_are_named(small: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no network 'three'\. Expected some of one, two"):
         train_networks(small, tmp_path, tmp_path, ["three"])
+
+
+def test_progress_of_a_run_is_seen_in_a_log_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for done in range(1, 401):
+        counter("dran", done, 400)
+    for done in range(1, 4):
+        counter("flat", done, 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] + lines[9:] == [
+        "dran 40/400",
+        "dran 80/400",
+        "dran 400/400",
+        "flat 1/3",
+        "flat 2/3",
+        "flat 3/3",
+    ]
 
 
 def test_a_mistake_on_the_command_line_is_one_line(

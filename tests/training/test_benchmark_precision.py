@@ -138,3 +138,6 @@ def test_bootstrap_draws_whole_patients() -> None:
     assert found.mean == pytest.approx(values.mean())
     assert (found.low, found.high) == (0, 1)
     assert found.count == 8
+    alone = grouped(lambda w: w @ values / w.sum(1), groups, resamples=0)
+    assert alone.mean == found.mean
+    assert np.isnan([alone.low, alone.high]).all()
