@@ -47,7 +47,25 @@ def test_error_in_a_pipe_has_no_colour(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-def test_ctrl_c(scan: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "network"),
+    [
+        (("denoise", "-o", "o.nii"), None),
+        (
+            ("detect", "-o", "o.json", "--labels", "o.nii", "--table", "t.csv", "--denoise"),
+            "mask_rcnn",
+        ),
+    ],
+    ids=["denoise", "detect"],
+)
+def test_ctrl_c(
+    scan: Path,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    words: tuple[str, ...],
+    network: str | None,
+) -> None:
+    weights = ["--weights", str(request.getfixturevalue(network))] if network else []
     # The network is replaced by a long sleep, so that the signal meets the run.
     code = (
         "import signal, sys, time\n"
@@ -59,11 +77,15 @@ def test_ctrl_c(scan: Path, tmp_path: Path) -> None:
         "    time.sleep(60)\n"
         "Denoiser.run = run\n"
         "from napari_dran.__main__ import main\n"
-        f"sys.argv = ['napari-dran', 'denoise', {str(scan)!r}, '-o', {str(tmp_path / 'o.nii')!r}]\n"
+        f"sys.argv = ['napari-dran', *{words!r}, {scan.name!r}, *{weights!r}]\n"
         "main()\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "running\n"

@@ -69,7 +69,7 @@ def compare(first: Volume, second: Volume) -> Agreement:
 
 
 def _count(labels: Volume) -> int:
-    """Count objects; in every time point they are numbered anew."""
+    """Count objects, or classes in each time point."""
     data = np.asarray(labels.data)
     parts = data if labels.axes[0] == "t" else [data]
     return sum(int(np.count_nonzero(np.unique(part))) for part in parts)

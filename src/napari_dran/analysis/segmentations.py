@@ -17,7 +17,7 @@ class Segmentation:
     ----------
     labels : Volume
         int32, axes "[t][z]yx", with the image's geometry: 0 background, each object
-        a number of its own (in every time point from 1).
+        a number of its own, through all time points; of classes, the number of the class.
     probability : Volume
         float32, the same axes: how likely each pixel belongs to an object.
     image : Volume
