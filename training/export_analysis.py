@@ -4,7 +4,7 @@
 of the run's last checkpoint, whose schedule has ended, and writes them with their card
 into the package, and the curve of the run into ``training/results/curves`` and
 ``docs/images/training``. Several runs become members of one ensemble, ``--even`` its even
-probability. ``--score "set: measure=0.85"`` adds what the benchmark measured on test images.
+probability; ``--scales`` are what its members see images at. ``--score "set: measure=0.85"`` adds what the benchmark measured on test images.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ TUMOUR_LICENCE = (
     "Research use, not commercial: the training images are under CC BY-NC-SA 4.0, see data."
 )
 NUCLEI_LICENCE = "Free to use: the training images are CC0, the encoder's start Apache-2.0."
+EVEN = 0.5
 CARDS = {
     "unet-brain-tumour": (
         "U-Net that segments low-grade gliomas in brain MR slices: pre-contrast, FLAIR and "
@@ -96,9 +97,9 @@ def read_scores(texts: list[str]) -> dict[str, dict[str, float]]:
 
 def joined(checkpoints: list[Checkpoint], even: float) -> Checkpoint:
     """Make one checkpoint of an ensemble's members; its recipe is the first one's."""
-    if len(checkpoints) == 1:
-        return checkpoints[0]
     first = checkpoints[0]
+    if len(checkpoints) == 1 and even == EVEN:
+        return first
     others = [member.recipe for member in checkpoints[1:]]
     differing = [
         {key: recipe[key] for key in recipe if recipe[key] != first.recipe.get(key)}
@@ -119,7 +120,7 @@ def joined(checkpoints: list[Checkpoint], even: float) -> Checkpoint:
         },
         step=sum(member.step for member in checkpoints),
         elapsed=sum(member.elapsed for member in checkpoints),
-        facts={**first.facts, "other members' recipes": differing},
+        facts={**first.facts, **({"other members' recipes": differing} if differing else {})},
     )
 
 
@@ -127,7 +128,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=list(CARDS))
     parser.add_argument("--run", required=True, type=Path, nargs="+", help="folders of runs")
-    parser.add_argument("--even", type=float, default=0.5, help="of an ensemble")
+    parser.add_argument("--even", type=float, default=EVEN, help="of an ensemble")
+    parser.add_argument("--scales", type=int, nargs="+", help="at which U-Nets see images")
     parser.add_argument("--corpus", default="../shared/corpus")
     parser.add_argument("--hardware", default="1 CPU core")
     parser.add_argument("--val", type=float, help="score on val measured since, for the run's own")
@@ -136,6 +138,8 @@ def main() -> None:
     options = parser.parse_args()
     description, folder, licence = CARDS[options.name]
     found = [read_checkpoint(find_checkpoint(run)) for run in options.run]
+    if options.scales:
+        found = [replace(c, arguments={**c.arguments, "scales": options.scales}) for c in found]
     if options.val is not None:
         found = [replace(c, scores=dict.fromkeys(c.scores, options.val)) for c in found]
     checkpoint = joined(found, options.even)

@@ -65,6 +65,32 @@ def test_dropout_is_for_training() -> None:
         assert not network(image).equal(network(image))
 
 
+def test_scales_are_averaged() -> None:
+    network = UNet(decoder=(8, 8, 8, 8, 8), scales=(1, 2)).eval()
+    alone = UNet(decoder=(8, 8, 8, 8, 8)).eval()
+    alone.load_state_dict(network.state_dict())
+    image = torch.rand(1, 3, 45, 70)
+    with torch.no_grad():
+        both = network(image).softmax(1)
+        large = alone(torch.nn.functional.interpolate(image, scale_factor=2, mode="bilinear"))
+        small = torch.nn.functional.avg_pool2d(large, 2)
+        expected = (alone(image).softmax(1) + small.softmax(1)) / 2
+    torch.testing.assert_close(both, expected)
+    assert UNet(**network.arguments).scales == (1, 2)
+    network.train()
+    alone.train()
+    torch.manual_seed(0)
+    seen = network(image.repeat(2, 1, 1, 1))
+    torch.manual_seed(0)
+    torch.testing.assert_close(seen, alone(image.repeat(2, 1, 1, 1)))
+
+
+@pytest.mark.parametrize("scales", [(), (0,), (1, -2)])
+def test_scales_that_cannot_be(scales: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match="scales of 1 or more"):
+        UNet(scales=scales)
+
+
 def test_decoder_of_another_depth() -> None:
     with pytest.raises(InputError, match="5 levels of the decoder"):
         UNet(decoder=(8, 8))

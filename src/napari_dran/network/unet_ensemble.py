@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .unet import UNet
+from .unet import UNet, mean_logits
 
 
 class UNetEnsemble(nn.Module):
@@ -58,7 +57,6 @@ class UNetEnsemble(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (N, channels, H, W) to logits (N, classes, H, W)."""
-        mean = torch.stack([member(inputs).softmax(1) for member in self.members]).mean(0)
-        logits = mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
+        logits = mean_logits([member(inputs) for member in self.members])
         logits[:, 0] += math.log(self.even / (1 - self.even))
         return logits
