@@ -4,7 +4,8 @@
 of the run's last checkpoint, whose schedule has ended, and writes them with their card
 into the package, and the curve of the run into ``training/results/curves`` and
 ``docs/images/training``. Several runs become members of one ensemble, ``--even`` its even
-probability; ``--scales`` are what its members see images at. ``--score "set: measure=0.85"`` adds what the benchmark measured on test images.
+probability; ``--scales`` are those that its members see images at. ``--score "set: measure=0.85"``
+adds what the benchmark measured on test images.
 """
 
 from __future__ import annotations
