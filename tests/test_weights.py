@@ -89,7 +89,7 @@ def test_shipped_weights_load_and_state_what_they_are() -> None:
 GOLDEN = {
     "dran-grey": ([-0.07429], -0.00634, 0.08695),
     "dran-grey-real": ([-0.08739], 0.00263, 0.16297),
-    "dran-colour": ([-0.06305, -0.04147, 0.04017], 0.00055, 0.07867),
+    "dran-colour": ([-0.06506, -0.04137, 0.04549], 0.00018, 0.08085),
 }
 """Noise at one pixel, its mean and standard deviation, when the weights were shipped.
 New weights need new numbers; new code must not."""

@@ -8,16 +8,21 @@ import numpy as np
 
 SMALLEST_CORE = 4
 """Cores of fewer pixels than this start no object of their own."""
+SMOOTHING = 1.0
+"""Standard deviation, in pixels, of the Gaussian that evens out how deep pixels lie."""
+NECK = 1.5
+"""Pixels by which a neck is thinner than what it joins, for these to be two objects. This
+and the smoothing are the best on val of `dsb2018`."""
 ROUNDING = 1e-9
 """An object of just the smallest size stays, whatever the last digit of its pixels' size."""
 
 
 def split_touching(probability: np.ndarray, threshold: float) -> np.ndarray:
-    """Tell the objects of one slice apart by their cores.
+    """Tell the objects of one slice apart.
 
-    A core is where a pixel belongs to an object rather than to a border; from there
-    each object grows over its border (watershed). What has no core is an object by
-    itself.
+    Where a pixel belongs to an object rather than to a border, its distance to the
+    nearest that does not says how deep it lies. Each object has one deepest place; from
+    there it grows, over its border too (watershed). What has none is an object by itself.
 
     Parameters
     ----------
@@ -31,14 +36,22 @@ def split_touching(probability: np.ndarray, threshold: float) -> np.ndarray:
     ndarray
         int32 (height, width), objects numbered from 1.
     """
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+    from skimage.morphology import h_maxima
     from skimage.segmentation import watershed
 
     core, border = probability[1:-1].sum(0), probability[-1]
     mask = inside(probability) >= threshold
-    cores = _connected(mask & (core > border))
-    sizes = np.bincount(cores.ravel())
-    cores[(sizes < SMALLEST_CORE)[cores]] = 0
-    grown = watershed(-core, cores, mask=mask)
+    body = mask & (core > border)
+    parts = _connected(body)
+    body[(np.bincount(parts.ravel()) < SMALLEST_CORE)[parts]] = False
+    if not body.any():
+        return _connected(mask)
+    depth = gaussian_filter(distance_transform_edt(body), SMOOTHING) * body
+    deepest = (h_maxima(depth, NECK) > 0) & body
+    # What is thinner than a neck all over has no such place, and is whole.
+    thin = ~np.isin(parts, np.unique(parts[deepest])) & body
+    grown = watershed(-depth, _connected(deepest | thin, corners=True), mask=mask)
     lone = _connected(mask & (grown == 0))
     grown[lone > 0] = lone[lone > 0] + grown.max()
     numbered: np.ndarray = grown.astype(np.int32)
