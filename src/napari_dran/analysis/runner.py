@@ -85,8 +85,8 @@ class Runner:
                 network = self._network.to(self.device)
                 return work(network, torch.from_numpy(pixels)[None].to(self.device))
         except (RuntimeError, MemoryError) as error:
-            # A RuntimeError too: what PyTorch raises where a device, MPS above all, lacks an
-            # operation.
+            # PyTorch raises NotImplementedError, a RuntimeError too, where a device, MPS above
+            # all, lacks an operation.
             if isinstance(error, NotImplementedError) and self.device.type != "cpu":
                 self.notes = (
                     f"{self.device} lacks an operation, so the CPU did the work: {error}",

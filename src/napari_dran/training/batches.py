@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ class Endless:
             yield torch.empty(0)
 
 
-class CropsData(LightningDataModule):
+class CropsData(LightningDataModule, ABC):
     """Makes the batch of each step on the device; subclasses say what it is cut from.
 
     Parameters
@@ -43,9 +44,9 @@ class CropsData(LightningDataModule):
         super().__init__()
         self.images, self.recipe = images, recipe
 
+    @abstractmethod
     def crops_on(self, device: torch.device) -> NoisyCrops | LabelledCrops:
         """Bring the images to the device."""
-        raise NotImplementedError
 
     def setup(self, stage: str) -> None:
         """Get ready for the first step."""

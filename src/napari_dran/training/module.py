@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from copy import deepcopy
 from typing import Any
 
@@ -62,7 +63,7 @@ def average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
     move([old for old, _ in moving], [new for _, new in moving], None)
 
 
-class TrainingModule(LightningModule):
+class TrainingModule(LightningModule, ABC):
     """A network in training and the running average of its weights.
 
     What the network is shown and how wrong it is, subclasses say in ``training_step``,
@@ -97,9 +98,9 @@ class TrainingModule(LightningModule):
         return min(1.0, max(self.global_step / self.recipe.steps, by_clock))
 
     @property
+    @abstractmethod
     def learning_rate(self) -> float:
         """The rate of the step that comes."""
-        raise NotImplementedError
 
     @property
     def arguments(self) -> dict[str, Any]:

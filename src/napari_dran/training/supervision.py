@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
         return state
 
 
-class Supervision(Callback):
+class Supervision(Callback, ABC):
     """Validates, logs, saves, and ends the run when it is time.
 
     How the network is measured, subclasses say in :meth:`measure`.
@@ -77,6 +78,7 @@ class Supervision(Callback):
         self.stopped = False
         self.table: Log | None = None
 
+    @abstractmethod
     def measure(self, trainer: Trainer, loss: float) -> TrainingReport:
         """Measure the averaged network, and leave the scores for its card in ``module.scores``.
 
@@ -87,7 +89,6 @@ class Supervision(Callback):
         loss : float
             Mean over the steps since the last validation.
         """
-        raise NotImplementedError
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class TrainingReport:
+class TrainingReport(ABC):
     """What every validation finds.
 
     Parameters
@@ -62,9 +63,9 @@ class TrainingReport:
     best: bool
 
     @property
+    @abstractmethod
     def score(self) -> float:
         """What the best weights are chosen by: the higher, the better."""
-        raise NotImplementedError
 
     def row(self) -> dict[str, float]:
         """Return the numbers, one column each, for tables and loggers."""
