@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,27 @@ def test_copied_python_does_what_the_widget_did(
     corner = viewer.layers["scan"].data_to_world(image.shape)
     for layer in viewer.layers[before:]:
         np.testing.assert_allclose(layer.data_to_world(image.shape), corner)
+
+
+def test_copied_python_places_layers_of_sequences_and_of_nothing(
+    analyse: Callable[[Task], Any], viewer: ViewerModel, spots: np.ndarray, qapp: Any
+) -> None:
+    place = {"scale": (1, 2, 1, 1), "translate": (0, 5, 6, 7), "axis_labels": tuple("czyx")}
+    sequences = viewer.add_image(np.stack([spots] * 3), name="sequences", **place)
+    empty = viewer.add_image(np.zeros_like(spots), name="empty", scale=(2, 1, 1))
+    widget = analyse(DETECT)
+    widget.weights.value = "mr-detect"
+    for image in (sequences, empty):
+        widget.image.value = image
+        widget.copy_python.native.click()
+        before = len(viewer.layers)
+        with pytest.warns(UserWarning) if image is empty else nullcontext():
+            exec(qapp.clipboard().text(), {"viewer": viewer})
+        labels, boxes = viewer.layers[before:]
+        assert bool(boxes.data) == bool(labels.data.any()) == (image is sequences)
+        corner = image.data_to_world(image.data.shape)[-3:]
+        for layer in (labels, boxes):
+            np.testing.assert_allclose(layer.data_to_world(spots.shape), corner)
 
 
 def test_copied_command_names_the_file(

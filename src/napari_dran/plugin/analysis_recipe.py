@@ -15,9 +15,6 @@ from .recipe import Recipe, output_beside
 SHARED = {"weights": "denoise-weights", "strength": "strength"}
 """Options of denoising: what the command calls them."""
 
-PLACE = ("scale", "translate", "rotate", "shear", "affine")
-"""What says where a layer lies."""
-
 
 @dataclass(frozen=True)
 class AnalysisRecipe:
@@ -83,6 +80,8 @@ class AnalysisRecipe:
             lines.append("from napari_dran.analysis.coco import write_coco")
         elif path:
             lines.append("from napari_dran.files.labels import write_labels")
+        elif detects:
+            lines.append("from napari_dran.analysis.layers import placement")
         source = f"viewer.layers[{layer!r}]"
         if path:
             source = f"read_volume({path!r}{'' if series is None else f', series={series!r}'})"
@@ -97,9 +96,10 @@ class AnalysisRecipe:
             )
         elif detects:
             lines += [
-                f"place = {{key: getattr(image, key) for key in {PLACE}}}",
+                "count = len(found.axes)",
+                "place = placement(image, image.as_layer_data_tuple()[1], count)",
                 "viewer.add_labels(found.labels.data, **place)",
-                "viewer.add_shapes(found.rectangles(), **place)",
+                "viewer.add_shapes(found.rectangles(), ndim=count, **place)",
             ]
         else:
             lines.append("viewer.add_layer(found)")
