@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from training.benchmark import analysis_images, detection, nuclei, segmentation
 from training.benchmark.analysis_images import Denoiser
+from training.benchmark.analysis_scores import KEYS
 from training.benchmark.labelled_images import FOLDERS, SIGMAS, cases
-from training.benchmark.rows import read
+from training.benchmark.rows import Table, read
 
 from napari_dran.analysis import Segmenter
 from napari_dran.errors import InputError
@@ -239,6 +240,30 @@ def test_rows_of_earlier_weights_are_replaced(
     )  # fmt: skip
     assert read(tmp_path / "segmentation/nlm.csv") == after
     assert told == [("nlm", done, 9) for done in range(1, 10)]
+
+
+def test_rows_of_images_that_there_are_no_weights_for_stay(
+    pieces: Path, networks: dict[str, Path], measured: tuple[Path, Path], tmp_path: Path
+) -> None:
+    results, store = measured
+    shutil.copytree(results / "nuclei", tmp_path / "nuclei")
+    path = tmp_path / "nuclei/dran.csv"
+    colour = next(case for case in cases(pieces, "nuclei") if case.pixels.ndim == 3)
+    row = next(row for row in read(path) if row["network"] == "unet")
+    Table(path, KEYS).add({**row, "image": colour.name})  # of weights for colour, once there
+    before = path.read_bytes()
+    weights = {"unet": networks["unet-nuclei"]}
+    nuclei.measure(pieces, tmp_path, [str(networks["dran"])], store=store, weights=weights)
+    assert path.read_bytes() == before
+
+
+def test_removing_rows_leaves_those_added_meanwhile(tmp_path: Path) -> None:
+    row = {"image": "a", "sigma": "50", "network": "unet", "dice": "1"}
+    Table(tmp_path / "a.csv", KEYS).add(row)
+    mine, other = (Table(tmp_path / "a.csv", KEYS) for _ in range(2))
+    other.add({**row, "image": "b"})
+    mine.remove([("a", "50", "unet")])
+    assert [found["image"] for found in read(tmp_path / "a.csv")] == ["b"]
 
 
 def test_rows_are_kept_where_they_cannot_be_replaced(

@@ -13,6 +13,7 @@ from .analysis_images import Denoiser
 from .analysis_reading import BAR_SIGMA, DRAN
 from .analysis_scores import CLEAN, NOISY
 from .analysis_tables import Column, Measured
+from .figures import INK, PAPER
 from .labelled_images import Case
 from .markdown import paragraphs
 from .overlap import dice
@@ -28,7 +29,7 @@ FLAIR = 1
 WIDE, GAP, CAPTION, HEAD = 2.4, 0.06, 0.3, 0.3
 """Width of an image, room beside it, below it and above the first row, in inches."""
 
-INK, PAPER, TRUTH, FOUND = "#1b1f24", "white", "#3ddc61", "#ff3b30"
+TRUTH, FOUND = "#3ddc61", "#ff3b30"
 SOURCE = (
     "Images: TCGA-LGG of The Cancer Imaging Archive (CC BY 3.0), FLAIR; the truth: Buda et al., "
     "Computers in Biology and Medicine 2019 (CC BY-NC-SA 4.0, under which this picture stands "
@@ -112,7 +113,7 @@ def draw_boxes(
     boxes : callable
         Maps an image to pairs of box (y0, x0, y1, x1) and score.
     truth : callable
-        Maps labels to the true boxes and masks.
+        Maps labels to the true boxes, and what else is known of the objects.
     """
     from matplotlib.patches import Rectangle
 

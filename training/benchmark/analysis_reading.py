@@ -61,14 +61,10 @@ def reading(measured: Measured, network: str, column: Column, least: float) -> s
 
     Parameters
     ----------
-    measured : Measured
-        The rows.
-    network : str
-        Which network.
+    measured, network, least
+        As for :func:`found_by`.
     column : Column
         The score to speak of.
-    least : float
-        What is expected of it on clean images.
     """
     clean = measured.value(column, NOISY, network, CLEAN)
     if clean is None:

@@ -88,7 +88,8 @@ class NetworkExperiment(Generic[N]):
             Names of denoisers; "noisy" for none, which includes the clean images.
         again, progress
             See :class:`training.benchmark.scoring.Options`. Rows of networks that are
-            not among the weights stay in any case.
+            not among the weights, and of images that a denoiser has no weights for, stay
+            in any case.
         store : Path
             Where denoised images are kept.
         weights : mapping, optional
@@ -163,10 +164,9 @@ def _outdated(
     old, lacking = [], 0
     for key, row in table.rows.items():
         case, network = named.get(row["image"]), networks.get(row["network"])
-        if case is None or network is None:
+        if case is None or network is None or not denoiser.takes(case):
             continue
-        takes = denoiser.takes(case)
-        if again or not takes or row["weights"] != _weights(denoiser, case, network):
+        if again or row["weights"] != _weights(denoiser, case, network):
             old.append(key)
             lacking += not _there(denoiser, case, float(row["sigma"]))
     if lacking:

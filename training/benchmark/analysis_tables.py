@@ -111,9 +111,9 @@ class Measured:
         common = sorted(name for name in images if all(name in cell for cell in cells))
         return [[cell[name] for name in common] for cell in cells]
 
-    def value(self, column: Column, *key: object) -> Interval | None:
-        """Return a score of a cell (method, network, sigma); None if it is not measured."""
-        (rows,) = self.together(key, only=column.only)  # type: ignore[arg-type]
+    def value(self, column: Column, name: str, network: str, sigma: float) -> Interval | None:
+        """Return a score of a cell; None if it is not measured."""
+        (rows,) = self.together((name, network, sigma), only=column.only)
         return _grouped(column, column.score(rows), rows) if rows else None
 
     def recovered(self, column: Column, name: str, network: str, sigma: float) -> Interval | None:

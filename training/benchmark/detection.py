@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_dran.analysis import Detection, Detections, Detector
+from napari_dran.analysis import Detections, Detector
 from napari_dran.analysis.detection import BRAIN_TUMOUR, SCORE_THRESHOLD
 from napari_dran.training.analysis import targets_of
 
@@ -48,10 +48,10 @@ score 0.5 or more, with their scores."""
 def score(detector: Detector, case: Case, image: np.ndarray) -> dict[str, object]:
     """Return how found and true objects match, and how well true boxes are met."""
     found = detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
-    boxes, masks = true_objects(case.labels)
+    boxes, labels = true_objects(case.labels)
     scores = [item.score for item in found.items]
     by_box = box_ious(np.array([item.box for item in found.items]), boxes)
-    by_mask = mask_ious(found, masks)
+    by_mask = mask_ious(found, labels)
     sure = [score >= SCORE_THRESHOLD for score in scores]
     return {
         "objects": len(boxes),
@@ -69,7 +69,7 @@ def sure_boxes(detector: Detector, image: np.ndarray) -> Boxes:
 
 
 def true_objects(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the boxes and masks that detectors are trained to find.
+    """Return the boxes and labels of what detectors are trained to find.
 
     Parameters
     ----------
@@ -80,29 +80,37 @@ def true_objects(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     -------
     boxes : ndarray
         float64 (N, 4): y0, x0, y1, x1, from edge to edge.
-    masks : ndarray
-        bool (N, height, width).
+    labels : ndarray
+        int64 (height, width): those N objects, numbered from 1 in the same order.
     """
     targets = targets_of(torch.from_numpy(labels.astype(np.int64)))
     boxes = targets["boxes"].double().numpy()[:, [1, 0, 3, 2]]
-    return boxes, targets["masks"].numpy().astype(bool)
+    masks = targets["masks"].numpy()
+    return boxes, np.tensordot(np.arange(1, len(masks) + 1), masks, 1)
 
 
-def mask_ious(found: Detections, masks: np.ndarray) -> np.ndarray:
-    """Return the IoU of each found object's mask with each true one, float64 (found, true)."""
-    areas = masks.sum((1, 2))
-    ious = np.zeros((len(found.items), len(masks)))
+def mask_ious(found: Detections, labels: np.ndarray) -> np.ndarray:
+    """Return the IoU of each found object's mask with each true object.
+
+    Parameters
+    ----------
+    found : Detections
+        Of one slice; their masks may overlap.
+    labels : ndarray
+        Whole numbers (height, width), 0 for background, each true object its number.
+
+    Returns
+    -------
+    ndarray
+        float64 (found, true), the true ones by their numbers.
+    """
+    areas = np.bincount(labels.ravel())
+    there = np.flatnonzero(areas[1:]) + 1
+    ious = np.zeros((len(found.items), len(there)))
     for row, item in zip(ious, found.items, strict=True):
-        shared = _cut(item, masks).sum(1)
-        row[:] = shared / (areas + item.mask.sum() - shared)
+        shared = np.bincount(labels[item.where][item.mask], minlength=len(areas))[there]
+        row[:] = shared / (areas[there] + item.mask.sum() - shared)
     return ious
-
-
-def _cut(item: Detection, masks: np.ndarray) -> np.ndarray:
-    """Return the pixels of each true mask that lie in a found one, bool (true, pixels)."""
-    (top, left), (height, width) = item.corner, item.mask.shape
-    inside: np.ndarray = masks[:, top : top + height, left : left + width][:, item.mask]
-    return inside
 
 
 def _best(ious: np.ndarray) -> float | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_dran.weights import read_card
 from .analysis_reading import found_by
 from .analysis_scores import DENOISERS, RANGE, NetworkExperiment
 from .analysis_tables import Column, Measured, mean_of, precision_of
-from .detection import LEAST_SCORE
+from .detection import LEAST_SCORE, mask_ious
 from .images import NUCLEI
 from .labelled_images import Case
 from .markdown import paragraphs
@@ -45,8 +46,11 @@ def load(weights: str | Path) -> Segmenter | Detector:
 
 def score(network: Segmenter | Detector, case: Case, image: np.ndarray) -> dict[str, object]:
     """Return Dice, Jaccard index, how many there are, and how found and true nuclei match."""
-    find = _instances if isinstance(network, Segmenter) else _detections
-    labels, ious, scores = find(network, case, image)  # type: ignore[arg-type]
+    labels, ious, scores = (
+        _instances(network, case, image)
+        if isinstance(network, Segmenter)
+        else _detections(network, case, image)
+    )
     return {
         "objects": ious.shape[1],
         "found": len(np.unique(labels[labels > 0])),
@@ -62,9 +66,8 @@ def _instances(
     """Return labels, IoU (found, true) and scores: a nucleus's mean probability."""
     found = segmenter.run(image, window=RANGE)
     labels = np.asarray(found.labels.data)
-    numbers = [number for number in found.scores if number]
-    ious = _ious(overlaps(case.labels, labels))[numbers]
-    return labels, ious, [found.scores[number] for number in numbers]
+    ious = _ious(overlaps(case.labels, labels))[list(found.scores)]
+    return labels, ious, list(found.scores.values())
 
 
 def _detections(
@@ -72,19 +75,9 @@ def _detections(
 ) -> tuple[np.ndarray, np.ndarray, list[float]]:
     """Return labels of those that a user would see, IoU (found, true) and scores of all."""
     found = detector.run(image, window=RANGE, score_threshold=LEAST_SCORE)
-    areas = np.bincount(case.labels.ravel())
-    ious = np.zeros((len(found.items), int((areas[1:] > 0).sum())))
-    for row, item in zip(ious, found.items, strict=True):
-        inside = case.labels[item.where][item.mask]
-        shared = np.bincount(inside, minlength=len(areas))
-        union = areas + item.mask.sum() - shared
-        row[:] = (shared / np.maximum(union, 1))[1:][areas[1:] > 0]
-    labels = np.zeros(case.labels.shape, np.int32)
-    by_score = sorted(found.items, key=lambda item: item.score)
-    for number, item in enumerate(by_score, start=1):
-        if item.score >= SCORE_THRESHOLD:
-            labels[item.where][item.mask] = number
-    return labels, ious, [item.score for item in found.items]
+    sure = tuple(item for item in found.items if item.score >= SCORE_THRESHOLD)
+    labels = np.asarray(replace(found, items=sure).labels.data)
+    return labels, mask_ious(found, case.labels), [item.score for item in found.items]
 
 
 def _ious(shared: np.ndarray) -> np.ndarray:

@@ -39,8 +39,7 @@ class Table:
     def add(self, row: Mapping[str, object]) -> None:
         """Append a row, or put it in place of the one of its key; write the file."""
         values = {column: _text(value) for column, value in row.items()}
-        # Another process may measure other rows of the same file meanwhile.
-        self.rows |= {self._key(found): found for found in read(self.path)}
+        self._read_again()
         self.rows[self._key(values)] = values
         self._write(list(values))
 
@@ -49,9 +48,14 @@ class Table:
         old = set(keys)
         if not old:
             return
+        self._read_again()
         columns = list(next(iter(self.rows.values())))
         self.rows = {key: row for key, row in self.rows.items() if key not in old}
         self._write(columns)
+
+    def _read_again(self) -> None:
+        """Take over the rows that another process has added to the file meanwhile."""
+        self.rows |= {self._key(found): found for found in read(self.path)}
 
     def _write(self, columns: Sequence[str]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

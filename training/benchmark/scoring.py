@@ -34,7 +34,7 @@ class Options(TypedDict, total=False):
     again : bool
         Measure anew what is there.
     progress : callable
-        Gets the name of the method, and how many images are done and in all.
+        Gets the name of the method, and how much is done and in all.
     """
 
     again: bool
@@ -61,8 +61,7 @@ def measure_images(
     add_noise: AddNoise,
     *,
     sigmas: Sequence[float] = SIGMAS,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure one method on images, going on where an earlier call was stopped.
 
@@ -80,34 +79,27 @@ def measure_images(
         Makes the noisy image, always the same for an image and a level.
     sigmas : sequence of float
         Levels of the noise, in grey levels of 255.
-    again : bool
-        Measure anew what is there.
-    progress : callable
-        Gets the name, and how many images are done and in all.
-
-    Raises
-    ------
-    InputError
-        What is there was measured with other weights, and ``again`` is false.
+    options
+        See :func:`unmeasured`.
     """
-    table = Table(folder / f"{name}.csv", again=again)
-    table.check_weights(methods.weights(method))
-    images = list(images)
-    for done, image in enumerate(images, start=1):
-        for sigma in map(float, sigmas):
-            channels = 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
-            if (image.name, sigma) not in table and methods.takes(method, channels):
-                noisy, told = add_noise(image, sigma)
-                table.add(
-                    {
-                        "image": image.name,
-                        "modality": image.modality,
-                        "sigma": sigma,
-                        **score(image.pixels, method(noisy, told)),
-                        "weights": methods.weights(method, channels),
-                    }
-                )
-        progress(name, done, len(images))
+    work = {
+        (image.name, float(sigma)): (image, float(sigma))
+        for image in images
+        if methods.takes(method, _channels(image))
+        for sigma in sigmas
+    }
+    path = folder / f"{name}.csv"
+    for table, (image, sigma) in unmeasured(path, work, methods.weights(method), **options):
+        noisy, told = add_noise(image, sigma)
+        table.add(
+            {
+                "image": image.name,
+                "modality": image.modality,
+                "sigma": sigma,
+                **score(image.pixels, method(noisy, told)),
+                "weights": methods.weights(method, _channels(image)),
+            }
+        )
 
 
 def as_levels(sigma: float) -> float:
@@ -172,3 +164,7 @@ def unmeasured(
         if key not in table:
             yield table, item
         progress(path.stem, done, len(items))
+
+
+def _channels(image: TestImage) -> int:
+    return 1 if image.pixels.ndim == 2 else image.pixels.shape[2]
