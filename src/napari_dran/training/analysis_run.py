@@ -153,12 +153,10 @@ class AnalysisSupervision(Supervision):
         module = self.module
         scores = validation_score(module.averaged, self.images, module.recipe.task, module.device)
         module.scores = {name: round(value, 4) for name, value in scores.items()}
-        (score,) = scores.values()
         return AnalysisReport(
             step=module.global_step,
             minutes=module.elapsed / 60,
             loss=loss,
             learning_rate=trainer.optimizers[0].param_groups[0]["lr"],
-            best=score > module.best,
             scores=scores,
         )

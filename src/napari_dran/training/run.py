@@ -118,11 +118,16 @@ def train(
             f"multiple of {processes}."
         )
     images, held, channels = training_and_validation(data, validation, recipe, notice, reading)
-    network, start = start_network(recipe, channels, notice)
     recipe = _resolved(recipe, channels, chosen)
+    if fast_dev_run:
+        recipe = replace(recipe, steps=2)
+    before = None if fast_dev_run else begun(folder, recipe, len(images), notice)
+    if before is not None and is_finished(before, recipe):
+        return Outcome(before.step, False, folder / BEST)
+    network, start = start_network(recipe, channels, notice)
     pairs = validation_pairs(held, channels, recipe)
     if fast_dev_run:
-        recipe, pairs = replace(recipe, steps=2), pairs[: len(recipe.validation_sigmas)]
+        pairs = pairs[: len(recipe.validation_sigmas)]
     facts = {
         **start,
         "images": len(images),
@@ -130,9 +135,6 @@ def train(
         "processes": processes,
         "data": sources_of(data),
     }
-    before = None if fast_dev_run else begun(folder, recipe, len(images), notice)
-    if before is not None and is_finished(before, recipe):
-        return Outcome(before.step, False, folder / BEST)
     module = DenoisingModule(recipe, network, facts)
     crops = NoisyCropsData(images, channels, recipe)
     # The crops hold the pixels from here on; a second copy could fill the memory.
@@ -184,7 +186,6 @@ class DenoisingSupervision(Supervision):
             minutes=module.elapsed / 60,
             loss=loss,
             learning_rate=trainer.optimizers[0].param_groups[0]["lr"],
-            best=sum(psnr.values()) / len(psnr) > module.best,
             temperature=float(module.arguments.get("temperature", 1.0)),
             psnr=psnr,
             ssim=ssim,

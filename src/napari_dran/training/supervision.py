@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ class Supervision(Callback, ABC):
         module.losses = []
         module.check_finite(loss)
         report = self.measure(trainer, float(loss))
+        report = replace(report, best=report.score > module.best)
         module.best = max(module.best, report.score)
         if self.run is not None:
             if report.best and trainer.is_global_zero:

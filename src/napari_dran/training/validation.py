@@ -7,7 +7,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,14 @@ class TrainingReport(ABC):
     learning_rate : float
         At this step.
     best : bool
-        Whether the score is the best so far.
+        Whether the score is the best so far, which the supervision says.
     """
 
     step: int
     minutes: float
     loss: float
     learning_rate: float
-    best: bool
+    best: bool = field(default=False, kw_only=True)
 
     @property
     @abstractmethod
