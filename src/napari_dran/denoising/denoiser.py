@@ -90,7 +90,8 @@ class Denoiser:
         denoiser.weights = card.name
         denoiser._cards[card.name] = card
         key = f"{card.name} {card.sha256}"
-        denoiser._predictors[key] = Predictor(fuse(network, card.scales), card, denoiser.device)
+        form = fuse(network, card.scales, card.white)
+        denoiser._predictors[key] = Predictor(form, card, denoiser.device)
         return denoiser
 
     @property
@@ -226,7 +227,7 @@ class Denoiser:
 
             # By value: two threads may each have read the card of the same file.
             weights = next(given for given, known in list(self._cards.items()) if known == card)
-            network = fuse(load_weights(weights)[0], card.scales)
+            network = fuse(load_weights(weights)[0], card.scales, card.white)
             self._predictors[key] = Predictor(network, card, self.device)
         return self._predictors[key]
 

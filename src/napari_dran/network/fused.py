@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from .blocks import DynamicConv2d, DynamicResidualAttentionBlock, KernelAttention, NoiseGate
 from .dran import DRAN, check_input
 from .scales import MultiScale
+from .whiteness import WhiteOnly
 
 
 class FusedDynamicConv2d(nn.Module):
@@ -109,8 +110,8 @@ def _fuse_block(block: DynamicResidualAttentionBlock) -> nn.Sequential:
     return nn.Sequential(*(FusedDynamicConv2d(conv, norm) for conv, norm in pairs))  # type: ignore[arg-type]
 
 
-def fuse(network: nn.Module, scales: int = 1) -> nn.Module:
-    """Return the fastest exact inference form of ``network``.
+def fuse(network: nn.Module, scales: int = 1, white: bool = False) -> nn.Module:
+    """Return what ``network`` is run as: its fastest exact form, and what its card asks for.
 
     Parameters
     ----------
@@ -119,6 +120,9 @@ def fuse(network: nn.Module, scales: int = 1) -> nn.Module:
         evaluation mode is returned. Nothing is shared with it, nor changed.
     scales : int
         Scales to run it at, see :class:`~napari_dran.network.scales.MultiScale`.
+    white : bool
+        Hold its noise to be white, see :class:`~napari_dran.network.whiteness.WhiteOnly`.
     """
     fused = FusedDRAN(network) if isinstance(network, DRAN) else deepcopy(network).eval()
-    return MultiScale(fused, scales) if scales > 1 else fused
+    scaled = MultiScale(fused, scales) if scales > 1 else fused
+    return WhiteOnly(scaled) if white else scaled

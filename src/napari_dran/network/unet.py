@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ..errors import InputError
 from .efficientnet import NAME, EfficientNetLite0, standardised
+from .folding import Foldable
 
 FLEXUNET_BACKBONE.register_class(EfficientNetLite0)
 
@@ -23,7 +24,7 @@ DECODER = (128, 64, 48, 32, 16)
 STRIDE = 32
 
 
-class UNet(FlexibleUNet):  # type: ignore[misc]
+class UNet(FlexibleUNet, Foldable):  # type: ignore[misc]
     """Maps images to logits of their classes.
 
     Parameters
@@ -88,6 +89,9 @@ class UNet(FlexibleUNet):  # type: ignore[misc]
         shown = standardised(inputs) if self.standardise else inputs * 2 - 1
         # Every level halves the sides, so they have to be multiples of the last stride.
         padded = F.pad(shown, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        if not self.training and padded.device.type == "cpu":
+            # Interleaved channels: all layers keep them, and nothing is rearranged for each.
+            padded = padded.contiguous(memory_format=torch.channels_last)
         logits: Tensor = super().forward(padded)
         return logits[..., :height, :width]
 

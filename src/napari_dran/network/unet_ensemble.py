@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .folding import Foldable
 from .unet import UNet, mean_logits
 
 
-class UNetEnsemble(nn.Module):
+class UNetEnsemble(Foldable):
     """Maps images to logits whose softmax is the mean of its members'.
 
     Trained with few images, networks err in ways of their own, by chance; what they

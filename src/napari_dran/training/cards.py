@@ -60,9 +60,11 @@ def make_card(checkpoint: Checkpoint, name: str, **changes: Any) -> Card:
 def _denoiser_card(checkpoint: Checkpoint) -> dict[str, Any]:
     sigmas, models = _noise_of(checkpoint.recipe)
     kind = "grey" if checkpoint.arguments["channels"] == 1 else "colour"
+    ours = checkpoint.architecture == "dran"
     return {
         "sigma_range": sigmas,
-        "scales": SCALES if checkpoint.architecture == "dran" else 1,
+        "scales": SCALES if ours else 1,
+        "white": ours and set(models) == {"gaussian"},
         "description": f"Blind denoiser for {kind} images, trained on noise: {', '.join(models)}.",
     }
 

@@ -65,7 +65,7 @@ class NetworkMethod:
         from ..network.fused import fuse
 
         loaded, card = self._load(name)
-        network = fuse(loaded, self._scales or card.scales).to(self._device)
+        network = fuse(loaded, self._scales or card.scales, card.white).to(self._device)
 
         def predict(noisy: np.ndarray) -> np.ndarray:
             planes = noisy[None, None] if noisy.ndim == 2 else noisy.transpose(2, 0, 1)[None]

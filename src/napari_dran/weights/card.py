@@ -43,6 +43,9 @@ class Card:
         Longer side in pixels that slices are brought to; 0 leaves them as they are.
     scales : int
         Scales it is run at, see :class:`~napari_dran.network.scales.MultiScale`.
+    white : bool
+        Whether only white noise may be taken away, see
+        :class:`~napari_dran.network.whiteness.WhiteOnly`.
     description : str
         One sentence for people.
     steps : int
@@ -71,6 +74,7 @@ class Card:
     copied: int = 0
     side: int = 0
     scales: int = 1
+    white: bool = False
     description: str = ""
     steps: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
