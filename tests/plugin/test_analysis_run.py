@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_dran.plugin.analysis_recipe import AnalysisRecipe
 from napari_dran.plugin.analysis_task import DETECT, SEGMENT, Task
+from napari_dran.plugin.analysis_work import AnalysisEngine
+from napari_dran.weights import load_weights, save_weights
 
 BOTH = pytest.mark.parametrize("task", [SEGMENT, DETECT], ids=lambda task: task.name)
 
@@ -158,3 +163,16 @@ def test_three_dimensional_view_has_no_single_slice(
     widget.slices.value = -1
     viewer.dims.ndisplay = 3
     assert "Switch to 2-D" in result_of(widget)
+
+
+def test_weights_that_were_saved_anew_are_read_again(tiny_folder: Path, tmp_path: Path) -> None:
+    first = tiny_folder / "weights/blobs-segment.safetensors"
+    own = shutil.copy(first, tmp_path / "own.safetensors")
+    engine, recipe = AnalysisEngine(), AnalysisRecipe(SEGMENT, str(own), 0.5, 0.0, 0, "cpu")
+    network = engine.get(recipe)
+    assert engine.get(recipe) is network
+    trained, card = load_weights(own)
+    for parameter in trained.parameters():
+        parameter.data += 1
+    save_weights(own, trained, card, overwrite=True)
+    assert engine.get(recipe).card.sha256 != network.card.sha256

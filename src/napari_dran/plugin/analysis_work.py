@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Cancelled, DranError
 from ..slices import Index
 from ..volume import Volume
+from ..weights import read_card
 from .analysis_recipe import AnalysisRecipe
 from .analysis_task import Task
 from .thread_run import ThreadWork
@@ -34,7 +35,8 @@ class AnalysisEngine:
         with importing():
             network = self.network
             key = (recipe.weights, recipe.device)
-            if network is None or key != self.key:
+            # The file may have been replaced since, as by longer training.
+            if network is None or key != self.key or network.card != read_card(recipe.weights):
                 self.release()
                 network = recipe.task.network(*key)
                 # What is wrong with it is to be known before a long denoising.
