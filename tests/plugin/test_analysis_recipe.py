@@ -104,9 +104,8 @@ def test_copied_python_places_layers_of_sequences_and_of_nothing(
     sequences = viewer.add_image(np.stack([spots] * 3), name="sequences", **place)
     empty = viewer.add_image(np.zeros_like(spots), name="empty", scale=(2, 1, 1))
     widget = analyse(DETECT)
-    widget.weights.value = "mr-detect"
-    for image in (sequences, empty):
-        widget.image.value = image
+    for image, weights in ((sequences, "mr-detect"), (empty, "blobs-detect")):
+        widget.image.value, widget.weights.value = image, weights
         widget.copy_python.native.click()
         before = len(viewer.layers)
         with pytest.warns(match="Nothing was found") if image is empty else nullcontext():
