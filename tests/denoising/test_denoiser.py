@@ -10,9 +10,7 @@ import torch
 from PIL import Image
 
 from napari_dran.denoising import Denoiser
-from napari_dran.errors import (
-    InputError,
-)
+from napari_dran.errors import InputError, WeightsError
 from napari_dran.metrics import psnr
 from napari_dran.network.dran import DRAN
 from napari_dran.noise import add_gaussian
@@ -191,3 +189,23 @@ def test_a_card_that_another_thread_read_names_the_same_weights(tmp_path: Path) 
     card = read_card(path)
     assert card is not denoiser.plan(np.eye(16)).card
     assert denoiser.predictor(card) is denoiser.predictor(denoiser.plan(np.eye(16)).card)
+
+
+def test_a_file_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+    path, image = tmp_path / "own.safetensors", grey(16, 16)
+    save_tiny(path, 0)
+    denoiser = Denoiser(path, device="cpu")
+    old, plan = denoiser.run(image), denoiser.plan(image)
+    save_tiny(path, 1)
+    new = denoiser.run(image)
+    assert new.provenance.sha256 == read_card(path).sha256 != old.provenance.sha256
+    assert not np.array_equal(new.image, old.image)
+    # What was planned with the old weights must not be said to be theirs.
+    with pytest.raises(WeightsError, match="were replaced .* Denoise it again"):
+        next(plan.steps())
+
+
+def save_tiny(path: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    network = DRAN(features=8, blocks=1, layers=2).eval()
+    save_weights(path, network, card_for(1, **network.arguments), overwrite=True)

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from ..denoising.denoiser import as_volume
+from ..denoising.images import as_volume
 from ..errors import InputError
 from ..intensity import Window
 from ..volume import Volume

@@ -14,8 +14,8 @@ from ..intensity import DEFAULT_WINDOW, Window
 from ..slices import slice_axis, slice_indices
 from ..volume import Volume
 from . import devices
-from .blending import blend, check_dtype, check_strength
-from .lazy import is_dask
+from .blending import blend, check_strength
+from .images import as_volume
 from .plan import Plan, Step
 from .predictor import Predictor
 from .result import Denoised
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 AUTO = "auto"
+COLOUR_CHANNELS = 3
 
 
 class Denoiser:
@@ -64,10 +65,10 @@ class Denoiser:
         self.weights = weights
         self.device: torch.device = devices.choose_device(device)
         self.batch = batch
-        self._cards: dict[str | Path, Card] = {}
+        self._given: Card | None = None
         self._predictors: dict[str, Predictor] = {}
         if weights != AUTO:
-            self._read_card(weights)
+            self._read_card(rgb=False)
 
     @classmethod
     def from_network(
@@ -88,7 +89,7 @@ class Denoiser:
 
         denoiser = cls(device=device, batch=batch)
         denoiser.weights = card.name
-        denoiser._cards[card.name] = card
+        denoiser._given = card
         key = f"{card.name} {card.sha256}"
         form = fuse(network, card.scales, card.white)
         denoiser._predictors[key] = Predictor(form, card, denoiser.device)
@@ -219,16 +220,29 @@ class Denoiser:
         return Denoised.of(image, clean, noise, plan, strength)
 
     def predictor(self, card: Card) -> Predictor:
-        """Return what runs the network of a card, loading its weights if need be."""
+        """Return what runs the network of a card, loading its weights if need be.
+
+        Raises
+        ------
+        WeightsError
+            The file was replaced since its card was read.
+        """
         key = f"{card.name} {card.sha256}"
         if key not in self._predictors:
             from ..network.fused import fuse
             from ..weights import load_weights
 
-            # By value: two threads may each have read the card of the same file.
-            weights = next(given for given, known in list(self._cards.items()) if known == card)
-            network = fuse(load_weights(weights)[0], card.scales, card.white)
-            self._predictors[key] = Predictor(network, card, self.device)
+            weights = self._weights_for(card.channels == COLOUR_CHANNELS)
+            network, read = load_weights(weights)
+            if read.sha256 != card.sha256:
+                raise WeightsError(
+                    f"The weights {str(weights)!r} were replaced while this image was being "
+                    "prepared. Denoise it again, with the new ones."
+                )
+            # Of what the file held before, nothing is needed any more.
+            others = {k: p for k, p in self._predictors.items() if p.card.channels != card.channels}
+            form = fuse(network, card.scales, card.white)
+            self._predictors = {**others, key: Predictor(form, card, self.device)}
         return self._predictors[key]
 
     def free_cache(self) -> None:
@@ -242,9 +256,8 @@ class Denoiser:
         self.free_cache()
 
     def _card_for(self, rgb: bool) -> Card:
-        weights = (COLOUR if rgb else GREY) if self.weights == AUTO else self.weights
-        card = self._read_card(weights)
-        if card.channels == (3 if rgb else 1):
+        card = self._read_card(rgb)
+        if card.channels == (COLOUR_CHANNELS if rgb else 1):
             return card
         if rgb:
             raise WeightsError(
@@ -257,40 +270,15 @@ class Denoiser:
             f"Choose {GREY!r} or 'auto'."
         )
 
-    def _read_card(self, weights: str | Path) -> Card:
+    def _weights_for(self, rgb: bool) -> str | Path:
+        if self.weights != AUTO:
+            return self.weights
+        return COLOUR if rgb else GREY
+
+    def _read_card(self, rgb: bool) -> Card:
+        """Read the card anew each time: the file may have been replaced, as by longer training."""
+        if self._given is not None:
+            return self._given
         from ..weights import read_card, require_task
 
-        if weights not in self._cards:
-            self._cards[weights] = require_task(read_card(weights), "denoise")
-        return self._cards[weights]
-
-
-def as_volume(image: Any, axes: str | None = None) -> Volume:
-    """Return an array or Volume as a Volume of integers or floats.
-
-    Raises
-    ------
-    InputError
-        It is no image.
-    """
-    if isinstance(image, Volume):
-        if axes and axes != image.axes:
-            raise InputError(
-                f"The volume has the axes {image.axes!r}, so axes={axes!r} cannot be given too."
-            )
-        volume = image
-    elif isinstance(image, str | Path):
-        raise InputError(
-            f"Expected an image, got the text {str(image)!r}. If it is the name of a file, read "
-            "the file first: napari_dran.read_volume(...)."
-        )
-    elif np.ma.is_masked(image):
-        raise InputError(
-            "Expected an image without a mask: what lies under it would be denoised too. "
-            "Fill it first, e.g. with image.filled(value), or as floats with NaN."
-        )
-    else:
-        data = image if is_dask(image) else np.asarray(image)
-        volume = Volume(data, axes or "")
-    check_dtype(volume.dtype)
-    return volume
+        return require_task(read_card(self._weights_for(rgb)), "denoise")
