@@ -117,13 +117,16 @@ def test_slices_are_brought_to_the_networks_size(bright, factor, size) -> None:
     assert wrong.sum() <= (0 if factor > 1 else 4)
 
 
-def test_large_slices_are_seen_in_windows(bright) -> None:
-    image = blobs(20, LARGEST_SIDE + 200)
+@pytest.mark.parametrize(
+    ("over", "window", "count"), [(0, LARGEST_SIDE, 1), (1, 672, 2), (LARGEST_SIDE, 928, 3)]
+)
+def test_large_slices_are_seen_in_even_windows(bright, over, window, count) -> None:
+    image = blobs(20, LARGEST_SIDE + over)
     segmenter = bright()
     found = segmenter.run(image, window=WINDOW)
     np.testing.assert_array_equal(found.labels.data > 0, image > 500)
     shown = segmenter._runner._network.seen
-    assert [image.shape for image in shown] == [(1, 3, 20, LARGEST_SIDE)] * 2
+    assert [image.shape for image in shown] == [(1, 3, 20, window)] * count
 
 
 # ---- options

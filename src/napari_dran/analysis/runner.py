@@ -62,7 +62,12 @@ class Runner:
     def load(self) -> None:
         """Load the network, if that has not been done; see ``load_weights`` for the errors."""
         if self._network is None:
-            self._network = load_weights(self.weights)[0]
+            from ..network.folding import Foldable
+
+            network = load_weights(self.weights)[0]
+            if isinstance(network, Foldable):
+                network.fold()
+            self._network = network
 
     def free_cache(self) -> None:
         """Give back device memory that is kept for the next slice; the network stays."""

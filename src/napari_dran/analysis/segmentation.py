@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
 
 BRAIN_TUMOUR = "unet-brain-tumour"
 THRESHOLD = 0.5
-LARGEST_SIDE = 1024
-"""Slices with a longer side are looked at in windows of this size."""
+LARGEST_SIDE = 1152
+"""Slices with a longer side are looked at in windows; 2 GB hold one at two scales."""
 OVERLAP = 0.25
 """Of the windows; they are joined with weights that fall towards their rims."""
+WINDOW_STEP = 32
+"""Sides of windows are multiples: of the strides of networks, and for a whole overlap."""
 LABELS_SUFFIX = " (segmented)"
 
 
@@ -142,8 +145,7 @@ class Segmenter(Analyser):
                 pixels, smaller, mode="bilinear", align_corners=False, antialias=factor < 1
             )
         if max(pixels.shape[-2:]) > LARGEST_SIDE:
-            # A window no larger than the slice, which would be filled up with black otherwise.
-            sides = tuple(min(side, LARGEST_SIDE) for side in pixels.shape[-2:])
+            sides = tuple(map(_window_side, pixels.shape[-2:]))
             logits = SlidingWindowInferer(sides, overlap=OVERLAP, mode="gaussian")(pixels, network)
         else:
             logits = network(pixels)
@@ -165,6 +167,19 @@ class Segmenter(Analyser):
             "sha256": self.card.sha256,
             "threshold": threshold,
         }
+
+
+def _window_side(side: int) -> int:
+    """Return the side of the fewest windows that cover one of a slice, evenly.
+
+    Windows of the largest side would see most of a slice twice that is a little larger.
+    None is larger than the slice, which would be filled up with black otherwise.
+    """
+    if side <= LARGEST_SIDE:
+        return side
+    steps = math.ceil((side / LARGEST_SIDE - 1) / (1 - OVERLAP))
+    even = side / (1 + steps * (1 - OVERLAP))
+    return math.ceil(even / WINDOW_STEP) * WINDOW_STEP
 
 
 def segment(
