@@ -110,13 +110,10 @@ class Detector(Analyser):
         """Find the objects in (1, channels, height, width) with a score of ``least`` or more."""
         from torch.nn import functional as F
 
+        from ..network.sides import bring_to_side
+
         height, width = pixels.shape[-2:]
-        factor = self.card.side / max(height, width) if self.card.side else 1.0
-        if factor != 1.0:
-            sides = [max(1, round(side * factor)) for side in (height, width)]
-            pixels = F.interpolate(
-                pixels, sides, mode="bilinear", align_corners=False, antialias=factor < 1
-            )
+        pixels = bring_to_side(pixels, self.card.side)
         found = network([pixels[0]])[0]
         scale = np.array([width, height] * 2) / np.array([*pixels.shape[:1:-1]] * 2)
         boxes = np.clip(found["boxes"].float().cpu().numpy() * scale, 0, [width, height] * 2)
@@ -125,7 +122,7 @@ class Detector(Analyser):
         for number in np.flatnonzero(scores >= least):
             # One by one: all at once, those of a large slice would fill the memory.
             mask = found["masks"][number : number + 1].float()
-            if factor != 1.0:
+            if pixels.shape[-2:] != (height, width):
                 mask = F.interpolate(mask, (height, width), mode="bilinear", align_corners=False)
             inside = (mask[0, 0] >= MASK_THRESHOLD).cpu().numpy()
             rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))

@@ -137,13 +137,10 @@ class Segmenter(Analyser):
         from monai.inferers import SlidingWindowInferer
         from torch.nn import functional as F
 
+        from ..network.sides import bring_to_side
+
         size = tuple(pixels.shape[-2:])
-        if self.card.side:
-            factor = self.card.side / max(size)
-            smaller = [max(1, round(side * factor)) for side in size]
-            pixels = F.interpolate(
-                pixels, smaller, mode="bilinear", align_corners=False, antialias=factor < 1
-            )
+        pixels = bring_to_side(pixels, self.card.side)
         if max(pixels.shape[-2:]) > LARGEST_SIDE:
             sides = tuple(map(_window_side, pixels.shape[-2:]))
             logits = SlidingWindowInferer(sides, overlap=OVERLAP, mode="gaussian")(pixels, network)

@@ -147,7 +147,7 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 def brought_to(image: LabelledImage, side: int) -> LabelledImage:
     """Resize an image so that its longer side has ``side`` pixels, 0 for as it is.
 
-    The network will see images so: the same sides, the same filter.
+    The network will see images so: see :func:`~napari_dran.network.sides.bring_to_side`.
     """
     height, width = image.labels.shape
     if side in (0, max(height, width)):
@@ -155,12 +155,12 @@ def brought_to(image: LabelledImage, side: int) -> LabelledImage:
     import torch
     from torch.nn import functional as F
 
-    sides = [max(1, round(each * side / max(height, width))) for each in (height, width)]
+    from ..network.sides import bring_to_side, sides_at
+
     pixels = torch.from_numpy(image.pixels).permute(2, 0, 1)[None].float()
-    smaller = side < max(height, width)
-    pixels = F.interpolate(pixels, sides, mode="bilinear", antialias=smaller)[0].permute(1, 2, 0)
+    pixels = bring_to_side(pixels, side)[0].permute(1, 2, 0)
     labels = torch.from_numpy(image.labels)[None, None].double()
-    labels = F.interpolate(labels, sides, mode="nearest-exact")[0, 0]
+    labels = F.interpolate(labels, sides_at(height, width, side), mode="nearest-exact")[0, 0]
     return replace(
         image,
         pixels=np.rint(pixels.numpy()).astype(np.uint8),
