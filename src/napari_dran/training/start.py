@@ -115,7 +115,7 @@ def read_start(name: str, task: str | None = None) -> Start:
     WeightsError
         There are none, or they are for another task.
     """
-    path = Path(name)
+    path = Path(name).expanduser()
     if path.suffix in SUFFIXES or path.is_dir():
         start = read_checkpoint(find_checkpoint(path))
         facts = {"started from": f"{path.name} at step {start.step}"}

@@ -143,7 +143,7 @@ def weights_file(weights: str | Path) -> Path:
     named = _named()
     if isinstance(weights, str) and weights in named:
         return named[weights]
-    path = Path(weights)
+    path = Path(weights).expanduser()
     if path.suffix or isinstance(weights, Path) or len(path.parts) > 1:
         if not path.is_file():
             raise WeightsError(f"There is no weights file {path}.")
@@ -180,7 +180,7 @@ def save_weights(
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    target = Path(path)
+    target = Path(path).expanduser()
     if target.suffix != SUFFIX:
         raise FileWriteError(f"Weights are written as {SUFFIX} files, got {target.name!r}.")
     if target.exists() and not overwrite:
