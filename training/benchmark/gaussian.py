@@ -25,9 +25,11 @@ BASELINES = {"dran": ("nlm", "bm3d"), "dran-same": ("dncnn", "residual-mid")}
 TEXT = """\
 White Gaussian noise of standard deviation sigma, in grey levels of 255, is added to clean images
 without clipping, from a fixed seed for each image. Networks are not told sigma; "same training" is
-that of the section on ablations: the same few steps for each, at one scale, so those rows compare
-with each other and not with the shipped weights. Outputs are clipped to [0, 1]; PSNR with a data
-range of 1, SSIM with Gaussian weights; means over images, whose number stands in brackets. A
+that of the section on ablations: the same few steps for each, run once and as they are, so those
+rows compare with each other and not with the shipped weights, which run as the product runs them:
+at [two scales](concepts/network.md#two-scales), and held to
+[white noise](concepts/network.md#only-white-noise-goes). Outputs are clipped to [0, 1]; PSNR with a
+data range of 1, SSIM with Gaussian weights; means over images, whose number stands in brackets. A
 category is made of all images of its modalities in `corpus/test`; the nuclei are those of
 `dsb2018/test`, microscopy too.
 The best of each column is bold."""
