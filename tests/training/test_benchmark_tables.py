@@ -74,6 +74,17 @@ def test_section_holds_every_table(results: Path) -> None:
     assert gaussian.tables(results / "elsewhere") == ""
 
 
+def test_networks_that_learnt_nothing_are_named(results: Path) -> None:
+    assert "has learnt nothing" not in gaussian.tables(results)
+    table = Table(results / "gaussian" / "dncnn.csv")
+    for number, (image, modality) in enumerate(IMAGES):
+        psnr = 20.05 + number + 5 * (modality == "mri")
+        row = {"image": image, "modality": modality, "sigma": 25.0, "psnr": psnr, "ssim": 0.7}
+        table.add({**row, "weights": ""})
+    text = gaussian.tables(results)
+    assert "DnCNN, same training: images of ct and skin come out as noisy as they were" in text
+
+
 def test_readme_table_goes_between_its_marks(results: Path) -> None:
     table = readme_table(results)
     assert "| DRAN, shipped weights | **31.50** / **0.805** |" in table

@@ -22,6 +22,9 @@ METHODS = ("noisy", "nlm", "bm3d", "dncnn", "residual-mid", "dran-same", "dran")
 BASELINES = {"dran": ("nlm", "bm3d"), "dran-same": ("dncnn", "residual-mid")}
 """What DRAN is compared with image by image: as shipped, or trained as the baselines are."""
 
+LEARNT = 0.1
+"""Gain in dB at some sigma, below which a network has learnt nothing."""
+
 TEXT = """\
 White Gaussian noise of standard deviation sigma, in grey levels of 255, is added to clean images
 without clipping, from a fixed seed for each image. Networks are not told sigma; "same training" is
@@ -73,9 +76,32 @@ def tables(results: Path) -> str:
         "## Gaussian noise (Table 2)",
         TEXT,
         *means,
+        _untaught(scores, titles),
         markdown.folded("By modality, with 95 % intervals", markdown.paragraphs(*modalities)),
         *_differences(scores, titles),
     )
+
+
+def _untaught(scores: Scores, titles: dict[str, str]) -> str:
+    """Name the networks that return some images as noisy as they were."""
+    sentences = []
+    for name in scores.by_method:
+        gains = {
+            modality: [
+                gain.mean
+                for sigma in scores.sigmas
+                if (gain := scores.difference(name, "noisy", [modality], sigma, "psnr"))
+            ]
+            for modality in scores.modalities
+        }
+        missed = [modality for modality, found in gains.items() if found and max(found) < LEARNT]
+        if missed and name != "noisy":
+            sentences.append(
+                f"{titles[name]}: images of {' and '.join(missed)} come out as noisy as they "
+                "were. In so few steps it has learnt nothing of them, which says nothing of "
+                "what this network can reach."
+            )
+    return " ".join(sentences)
 
 
 def _differences(scores: Scores, titles: dict[str, str]) -> list[str]:
