@@ -15,7 +15,7 @@ from napari.components import ViewerModel
 from napari_dran.analysis import runner
 from napari_dran.plugin.analysis_task import DETECT, SEGMENT, Task
 from napari_dran.plugin.analysis_widget import AnalysisWidget, DetectWidget, SegmentWidget
-from napari_dran.weights import Card, build_network, save_weights
+from napari_dran.weights import Card, build_network, read_card, save_weights
 
 from ..analysis.conftest import SEQUENCES, Bright, BrightBoxes
 
@@ -81,7 +81,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
         return network, None
 
     monkeypatch.setattr(runner, "load_weights", load)
-    monkeypatch.setattr("napari_dran.weights.load_weights", lambda _: (Rough(), None))
+    monkeypatch.setattr("napari_dran.weights.load_weights", lambda name: (Rough(), read_card(name)))
     torch.set_num_threads(1)
     return slow
 
