@@ -30,6 +30,7 @@ def idle(saved) -> Runner:
         (RuntimeError("the kernel failed"), DeviceError, "the kernel failed.*device='cpu'"),
         (RuntimeError("CUDA out of memory"), OutOfMemoryError, "256 pixels needs about"),
         (MemoryError(), OutOfMemoryError, "Close other programs"),
+        # What PyTorch raises where a device lacks an operation; the CPU has no other to ask.
         (NotImplementedError("no such operation"), DeviceError, "no such operation"),
     ],
 )
@@ -48,6 +49,7 @@ def test_the_cpu_takes_over_what_a_device_lacks(idle) -> None:
 
     def work(network, pixels):
         if pixels.device.type == "meta":
+            # As PyTorch does; no device here really lacks an operation.
             raise NotImplementedError("no nms on meta")
         return pixels.device.type
 

@@ -90,12 +90,8 @@ class Runner:
                 network = self._network.to(self.device)
                 return work(network, torch.from_numpy(pixels)[None].to(self.device))
         except (RuntimeError, MemoryError) as error:
-            # PyTorch raises NotImplementedError, a RuntimeError too, where a device, MPS above
-            # all, lacks an operation.
-            if isinstance(error, NotImplementedError) and self.device.type != "cpu":
-                self.notes = (
-                    f"{self.device} lacks an operation, so the CPU did the work: {error}",
-                )
+            if devices.lacks_operation(error) and self.device.type != "cpu":
+                self.notes = (devices.handed_over(self.device, error),)
                 self.device = devices.choose_device("cpu")
             elif devices.ran_out_of_memory(error):
                 size = int(np.prod(pixels.shape[1:]))

@@ -175,6 +175,19 @@ def free_cache(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
+def lacks_operation(error: BaseException) -> bool:
+    """Tell whether ``error`` means that a device, MPS above all, lacks an operation.
+
+    It is PyTorch that raises this class then; here it is only told from other RuntimeErrors.
+    """
+    return isinstance(error, NotImplementedError)
+
+
+def handed_over(device: torch.device, error: BaseException) -> str:
+    """Return the note that the CPU ran what ``device`` lacks."""
+    return f"{device} lacks an operation, so the CPU did the work: {error}"
+
+
 def ran_out_of_memory(error: BaseException) -> bool:
     """Tell whether ``error`` means that memory ran out; PyTorch has many ways to say so."""
     import torch

@@ -147,14 +147,11 @@ class Predictor:
             with torch.inference_mode():
                 batch = torch.from_numpy(images).to(self.device)
                 noise: np.ndarray = self.network.to(self.device)(batch).float().cpu().numpy()
-        except NotImplementedError as error:
-            # What PyTorch raises where a device, MPS above all, lacks an operation.
-            if self.device.type == "cpu":
-                raise DeviceError(f"PyTorch cannot run {self.card.name!r} here: {error}") from error
-            self.notes = (f"{self.device} lacks an operation, so the CPU did the work: {error}",)
-            self.device = torch.device("cpu")
-            return self._forward(images)
         except (RuntimeError, MemoryError) as error:
+            if devices.lacks_operation(error) and self.device.type != "cpu":
+                self.notes = (devices.handed_over(self.device, error),)
+                self.device = torch.device("cpu")
+                return self._forward(images)
             if not devices.ran_out_of_memory(error):
                 # Not a RuntimeError: those get lost in napari's workers.
                 raise DeviceError(
