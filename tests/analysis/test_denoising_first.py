@@ -33,7 +33,9 @@ def test_options() -> None:
     assert denoise_options(True) == denoise_options(np.True_) == {}
     assert denoise_options(False) is denoise_options(None) is None
     assert denoise_options({"strength": 0.5}) == {"strength": 0.5}
-    with pytest.raises(InputError, match=r"no option 'sigma'.*weights, window, axis, strength"):
+    with pytest.raises(
+        InputError, match=r"no option 'sigma'.*weights, window, axis, strength, ensemble"
+    ):
         denoise_options({"sigma": 25})
     with pytest.raises(InputError, match="True, False or a mapping"):
         denoise_options("yes")
@@ -56,6 +58,19 @@ def test_sequences_are_denoised_one_by_one(dran, axes, samples) -> None:
     assert total == 3 * (3 if axes[0] == "z" else 1)
     assert told == [(n, total) for n in range(1, total + 1)]
     assert clean.history[-1]["weights"] == "tiny-1"
+
+
+def test_an_ensemble_counts_each_pass(dran) -> None:
+    image, told = blobs(2, 20, 21, 3, dtype="i2"), []
+    options = {"weights": dran[1], "window": WINDOW, "ensemble": 2}
+    volume = Volume(image, "zyxs")
+    clean, _ = denoise_first(volume, BRAIN, options, CPU, lambda *place: told.append(place))
+    grey = np.ascontiguousarray(image[..., 1])
+    expected = denoise(grey, axes="zyx", device="cpu", **options)
+    np.testing.assert_array_equal(clean.data[..., 1], expected)
+    assert told == [(n, 12) for n in range(1, 13)]
+    with pytest.raises(InputError, match="ensemble of 1 to 8"):
+        denoise_options({"ensemble": 9})
 
 
 def test_colours_are_denoised_together(dran) -> None:

@@ -75,6 +75,11 @@ def test_strength_out_of_range(segment: Try) -> None:
     assert "strength" in segment("--denoise", "--strength", 3)
 
 
+def test_ensemble_out_of_range(segment: Try) -> None:
+    assert "ensemble of 1 to 8" in segment("--denoise", "--denoise-ensemble", 9)
+    assert "--denoise-ensemble" in segment("--denoise-ensemble", 2)
+
+
 def test_names_that_cannot_be_written(segment: Try, tmp_path: Path) -> None:
     assert "label image" in segment("-o", tmp_path / "o.xyz")
     assert "does not exist" in segment("-o", tmp_path / "none" / "o.png")

@@ -73,6 +73,11 @@ def test_axis_out_of_range(refused: Any, scan: Path, grey: Path, tmp_path: Path,
     assert "coronal" in line
 
 
+def test_ensemble_out_of_range(refused: Any, scan: Path, grey: Path, tmp_path: Path) -> None:
+    line = refused("denoise", scan, "-o", tmp_path / "o.nii", "--weights", grey, "--ensemble", 0)
+    assert "ensemble of 1 to 8" in line
+
+
 def test_strength_out_of_range(refused: Any, scan: Path, grey: Path, tmp_path: Path) -> None:
     line = refused("denoise", scan, "-o", tmp_path / "o.nii", "--weights", grey, "--strength", 3)
     assert "strength" in line

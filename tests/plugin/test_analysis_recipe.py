@@ -18,7 +18,7 @@ from napari_dran.plugin.recipe import Recipe
 PLAIN = AnalysisRecipe(SEGMENT, "unet-brain-tumour", 0.5, 0.0, 0, "auto")
 FULL = AnalysisRecipe(
     DETECT, "/a b/own.safetensors", 0.7, 12.5, 1, "cpu",
-    Recipe("dran-grey", "full", 2, "cuda", 0.5),
+    Recipe("dran-grey", "full", 2, "cuda", 0.5, 8),
 )  # fmt: skip
 
 
@@ -34,7 +34,8 @@ def test_python_says_only_what_differs() -> None:
     text = FULL.as_python("scan", "/a/scan.png")
     assert (
         "detect(image, weights='/a b/own.safetensors', score_threshold=0.7, minimum_size=12.5, "
-        "axis=1, denoise={'weights': 'dran-grey', 'window': 'full', 'axis': 2, 'strength': 0.5}, "
+        "axis=1, denoise={'weights': 'dran-grey', 'window': 'full', 'axis': 2, 'strength': 0.5, "
+        "'ensemble': 8}, "
         "device='cpu')" in text
     )
     assert "write_coco([('scan.png', found)], '/a/scan_detected.json')" in text
@@ -53,6 +54,7 @@ def test_command_is_one_safe_line() -> None:
         "napari-dran", "detect", "/a b/it's.nii", "-o", "/a b/it's_detected.json",
         "--weights=/a b/own.safetensors", "--score-threshold=0.7", "--minimum-size=12.5",
         "--axis=1", "--device=cpu", "--denoise", "--denoise-weights=dran-grey", "--strength=0.5",
+        "--denoise-ensemble=8",
     ]  # fmt: skip
     said = FULL.not_in_command()
     assert "window" in said

@@ -15,7 +15,7 @@ from napari_dran.plugin.recipe import Recipe
 from napari_dran.volume import Volume
 
 PLAIN = Recipe("auto", "percentile", 0, "auto")
-FULL = Recipe("dran-grey", (-160.0, 240.0), 2, "cpu", 0.5)
+FULL = Recipe("dran-grey", (-160.0, 240.0), 2, "cpu", 0.5, 4)
 
 
 def test_python_says_only_what_differs() -> None:
@@ -23,7 +23,7 @@ def test_python_says_only_what_differs() -> None:
     text = FULL.as_python("scan", "/a/scan.nii.gz")
     assert (
         "denoise(noisy, weights='dran-grey', window=(-160.0, 240.0), axis=2, device='cpu', "
-        "strength=0.5)" in text
+        "strength=0.5, ensemble=4)" in text
     )
     assert "write_volume(denoised, '/a/scan_denoised.nii.gz')" in text
 
@@ -33,6 +33,7 @@ def test_command_is_one_safe_line() -> None:
     assert shlex.split(text) == [
         "napari-dran", "denoise", "/a b/it's.nii", "-o", "/a b/it's_denoised.nii",
         "--weights=dran-grey", "--window=-160:240", "--axis=2", "--device=cpu", "--strength=0.5",
+        "--ensemble=4",
     ]  # fmt: skip
 
 
@@ -73,16 +74,17 @@ def test_copied_python_does_what_the_widget_did(
     data, arguments, _ = volume_to_layer(read_volume(path))
     viewer.add_image(data, **arguments)
     widget.axis.value = 1
+    widget.ensemble.value = 2
     layer = run()
     widget.strength.value = 0.5
     widget.copy_python.native.click()
     text = qapp.clipboard().text()
-    assert "axis=1, strength=0.5" in text
+    assert "axis=1, strength=0.5, ensemble=2" in text
     exec(compile(text, "copied", "exec"), {})
     found = napari_dran.read_volume(tmp_path / "scan_denoised.nii.gz")
     np.testing.assert_allclose(found.data, layer.data, rtol=1e-6)
     widget.copy_command.native.click()
-    assert "--axis=1 --strength=0.5" in qapp.clipboard().text()
+    assert "--axis=1 --strength=0.5 --ensemble=2" in qapp.clipboard().text()
 
 
 class _Runs:

@@ -66,6 +66,21 @@ def test_slices_appear_as_they_are_ready(
     wait_for_end(widget, qtbot)
 
 
+def test_an_ensemble_counts_passes_and_can_be_cancelled_between(
+    widget: Any, viewer: ViewerModel, slow: Any, long_volume: np.ndarray, qtbot: Any
+) -> None:
+    widget.ensemble.value = 4
+    start(widget, qtbot, 1)
+    qtbot.waitUntil(lambda: "Pass" in widget.status.value, timeout=5000)
+    assert "of 800" in widget.status.value
+    assert widget.progress.max == 800
+    calls = slow.calls
+    widget.cancel.native.click()
+    wait_for_end(widget, qtbot)
+    assert slow.calls <= calls + 2
+    assert list(viewer.layers) == [viewer.layers["long"]]
+
+
 @pytest.mark.parametrize("how", ["button", "activity dock"])
 def test_cancel_takes_effect_within_a_batch(
     widget: Any, viewer: ViewerModel, slow: Any, long_volume: np.ndarray, qtbot: Any, how: str

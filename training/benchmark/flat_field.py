@@ -23,7 +23,7 @@ from .rows import read
 from .scoring import Options, unmeasured
 
 NAME = "flat-field"
-METHODS = ("nlm", "bm3d", "dncnn", "dran", "dran-grey-real")
+METHODS = ("nlm", "bm3d", "dncnn", "dran", "dran-ensemble", "dran-grey-real")
 LEVELS = (0.25, 0.5, 0.75)
 SIDE = 256
 BAR = 0.03

@@ -19,7 +19,11 @@ from .scoring import Options, as_levels, measure_methods
 
 NAME = "gaussian"
 METHODS = ("noisy", "nlm", "bm3d", "dncnn", "residual-mid", "dran-same", "dran")
-BASELINES = {"dran": ("nlm", "bm3d"), "dran-same": ("dncnn", "residual-mid")}
+BASELINES = {
+    "dran": ("nlm", "bm3d"),
+    "dran-ensemble": ("bm3d", "dran"),
+    "dran-same": ("dncnn", "residual-mid"),
+}
 """What DRAN is compared with image by image: as shipped, or trained as the baselines are."""
 
 LEARNT = 0.1
@@ -31,7 +35,8 @@ without clipping, from a fixed seed for each image. Networks are not told sigma;
 that of the section on ablations: the same few steps for each, run once and as they are, so those
 rows compare with each other and not with the shipped weights, which run as the product runs them:
 at [two scales](concepts/network.md#two-scales), and held to
-[white noise](concepts/network.md#only-white-noise-goes). Outputs are clipped to [0, 1]; PSNR with a
+[white noise](concepts/network.md#only-white-noise-goes). An
+[ensemble](concepts/network.md#self-ensemble) is an option of the product. Outputs are clipped to [0, 1]; PSNR with a
 data range of 1, SSIM with Gaussian weights; means over images, whose number stands in brackets. A
 category is made of all images of its modalities in `corpus/test`; the nuclei are those of
 `dsb2018/test`, microscopy too.

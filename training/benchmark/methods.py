@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_dran.denoising import MAX_ENSEMBLE
 from napari_dran.errors import DranError, InputError
 from napari_dran.training.methods import Method, NetworkMethod
 from napari_dran.weights import SUFFIX, read_card
@@ -62,13 +63,15 @@ class Network:
         Shipped names or .safetensors files, of different channels.
     scales : int, optional
         Scales to run them at; by default those of their cards.
+    ensemble : int
+        Orientations to average.
     """
 
-    def __init__(self, *weights: str | Path, scales: int | None = None) -> None:
+    def __init__(self, *weights: str | Path, scales: int | None = None, ensemble: int = 1) -> None:
         cards = [read_card(name) for name in weights]
         self.cards = {card.channels: card for card in cards}
         self._methods = {
-            card.channels: NetworkMethod(name, scales=scales)
+            card.channels: NetworkMethod(name, scales=scales, ensemble=ensemble)
             for card, name in zip(cards, weights, strict=True)
         }
 
@@ -98,13 +101,17 @@ METHODS: dict[str, tuple[str, Callable[[], Method]]] = {
         "DRAN, shipped weights, one scale",
         lambda: Network("dran-grey", "dran-colour", scales=1),
     ),
+    "dran-ensemble": (
+        f"DRAN, shipped weights, ensemble of {MAX_ENSEMBLE}",
+        lambda: Network("dran-grey", "dran-colour", ensemble=MAX_ENSEMBLE),
+    ),
     "dran-grey": ("DRAN, dran-grey", lambda: Network("dran-grey")),
     "dran-colour": ("DRAN, dran-colour", lambda: Network("dran-colour")),
     "dran-grey-real": ("DRAN, dran-grey-real", lambda: Network("dran-grey-real")),
 }
 """Name -> what tables call it, and what makes it; in the tables' order."""
 
-SHIPPED = ("dran", "dran-one-scale", "dran-grey", "dran-colour", "dran-grey-real")
+SHIPPED = ("dran", "dran-one-scale", "dran-ensemble", "dran-grey", "dran-colour", "dran-grey-real")
 """Those that are the weights of the package."""
 
 

@@ -29,7 +29,7 @@ from .scoring import Progress
 from .statistics import interval
 
 NAME = "spots"
-METHODS = ("noisy", "nlm", "bm3d", "dncnn", "dran", "dran-grey-real")
+METHODS = ("noisy", "nlm", "bm3d", "dncnn", "dran", "dran-ensemble", "dran-grey-real")
 BAR_SIZES = (3, 4, 5, 6, 8)
 BARS = {3: 0.6, 5: 0.8}
 

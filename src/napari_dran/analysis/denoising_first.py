@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..denoising import Denoiser
+from ..denoising.ensemble import check_ensemble
 from ..errors import Cancelled, InputError
 from ..slices import slice_indices
 from ..volume import Volume
@@ -18,7 +19,7 @@ from .inputs import AUTO, planes_of
 Denoise = bool | Mapping[str, Any]
 """Whether to denoise first, or the options of ``napari_dran.denoise`` to do it with."""
 
-OPTIONS = ("weights", "window", "axis", "strength")
+OPTIONS = ("weights", "window", "axis", "strength", "ensemble")
 
 Progress = Callable[[int, int], object]
 
@@ -55,7 +56,8 @@ def denoise_options(denoise: Denoise) -> dict[str, Any] | None:
     Raises
     ------
     InputError
-        There is no such option, or it is neither a bool nor options.
+        There is no such option, or it is neither a bool nor options; an ensemble that
+        cannot be.
     """
     if denoise is None or isinstance(denoise, bool | np.bool_):
         return {} if denoise else None
@@ -70,12 +72,17 @@ def denoise_options(denoise: Denoise) -> dict[str, Any] | None:
             f"There is no option {unknown[0]!r} to denoise with. Expected some of "
             f"{', '.join(OPTIONS)}."
         )
-    return dict(denoise)
+    options = dict(denoise)
+    if "ensemble" in options:
+        # Steps are counted by it.
+        options["ensemble"] = check_ensemble(options["ensemble"])
+    return options
 
 
 def steps(volume: Volume, card: Card, options: Mapping[str, Any]) -> int:
-    """Return how many slices :func:`denoise_first` goes through."""
+    """Return in how many steps :func:`denoise_first` goes through an image."""
     count = len(slice_indices(volume.shape, volume.axes, options.get("axis", 0)))
+    count *= int(options.get("ensemble", 1))
     return count * card.channels if _apart(volume, card) else count
 
 

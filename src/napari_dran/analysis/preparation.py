@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
     axis : int or str
         The spatial axis that slices are cut across.
     denoise : bool or mapping
-        Denoise first; a mapping gives weights, window, axis, strength.
+        Denoise first; a mapping gives weights, window, axis, strength, ensemble.
     contrast_limits : pair of float, optional
         For the window "contrast-limits".
     progress : callable, optional

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import denoising
+from ..denoising.ensemble import check_ensemble
 from .batch import Batch
 from .console import default, on_terminal, progress_bar, seconds, tell
 from .options import Axis, Device, Overwrite, Quiet, Series, Source
@@ -26,6 +27,7 @@ class Settings:
     window: str
     axis: str
     strength: float
+    ensemble: int
     overwrite: bool
     quiet: bool
 
@@ -60,6 +62,13 @@ def denoise(
     batch: Annotated[
         int | None, typer.Option(help="Slices at a time.", show_default="what fits into memory")
     ] = default(denoising.denoise, "batch"),
+    ensemble: Annotated[
+        int,
+        typer.Option(
+            help="Orientations of each slice to average, 1 to 8: less noise is left, and as many "
+            "times longer it takes."
+        ),
+    ] = default(denoising.denoise, "ensemble"),
     residual: Annotated[
         str | None,
         typer.Option(metavar="PATH", help="Also write what was taken away: before minus after."),
@@ -73,7 +82,7 @@ def denoise(
     Shape, dtype, units and geometry stay as they are. A folder of files gives
     the same tree again; a file that fails does not stop the others.
     """
-    settings = Settings(window, axis, strength, overwrite, quiet)
+    settings = Settings(window, axis, strength, check_ensemble(ensemble), overwrite, quiet)
     outputs = {IMAGE: output, RESIDUAL: residual}
     images = Batch(source, outputs, series, overwrite=overwrite, quiet=quiet)
     denoiser = denoising.Denoiser(weights, device=device, batch=batch)
@@ -88,12 +97,14 @@ def _run(job: Job, denoiser: Denoiser, settings: Settings) -> Denoised:
 
     started = time.monotonic()
     volume = read_volume(job.source, series=job.series)
-    with progress_bar(job.name, quiet=settings.quiet) as progress:
+    units = "slices" if settings.ensemble == 1 else "passes"
+    with progress_bar(job.name, units, settings.quiet) as progress:
         result = denoiser.run(
             volume,
             window=settings.window,
             axis=settings.axis,
             strength=settings.strength,
+            ensemble=settings.ensemble,
             progress=progress,
         )
     write_volume(result.image, job.targets[IMAGE], overwrite=settings.overwrite)

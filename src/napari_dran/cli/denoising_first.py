@@ -7,11 +7,17 @@ from typing import Any
 from .. import denoising
 from ..analysis.inputs import AUTO
 from ..denoising.blending import check_strength
+from ..denoising.ensemble import check_ensemble
 from ..errors import InputError
 
 
 def denoise_options(
-    wanted: bool, weights: str | None, strength: float | None, window: str, axis: str
+    wanted: bool,
+    weights: str | None,
+    strength: float | None,
+    ensemble: int | None,
+    window: str,
+    axis: str,
 ) -> bool | dict[str, Any]:
     """Gather the options to denoise with, and check what can be checked without an image.
 
@@ -19,7 +25,7 @@ def denoise_options(
     ----------
     wanted : bool
         Whether to denoise at all.
-    weights, strength
+    weights, strength, ensemble
         As given, or None.
     window, axis : str
         Of the analysis: both look at the same slices, and through the same window if
@@ -33,11 +39,11 @@ def denoise_options(
     Raises
     ------
     InputError
-        Options without ``wanted``, or a strength that cannot be.
+        Options without ``wanted``, or a strength or ensemble that cannot be.
     WeightsError
         There are no such weights, or they do not denoise.
     """
-    given = {"--denoise-weights": weights, "--strength": strength}
+    given = {"--denoise-weights": weights, "--strength": strength, "--denoise-ensemble": ensemble}
     names = [name for name, value in given.items() if value is not None]
     if not wanted:
         if names:
@@ -52,6 +58,8 @@ def denoise_options(
         options["weights"] = weights
     if strength is not None:
         options["strength"] = check_strength(strength)
+    if ensemble is not None:
+        options["ensemble"] = check_ensemble(ensemble)
     if window != AUTO:
         options["window"] = window
     return options

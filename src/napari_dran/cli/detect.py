@@ -40,6 +40,7 @@ def detect(
     denoise: options.DenoiseFirst = False,
     denoise_weights: options.DenoiseWeights = None,
     strength: options.Strength = None,
+    denoise_ensemble: options.DenoiseEnsemble = None,
     device: options.Device = default(analysis.detect, "device"),
     labels: Annotated[
         str | None,
@@ -57,7 +58,7 @@ def detect(
     fails does not stop the others of a folder. Not a medical device.
     """
     check_share("score threshold", score_threshold)
-    first = denoise_options(denoise, denoise_weights, strength, window, axis)
+    first = denoise_options(denoise, denoise_weights, strength, denoise_ensemble, window, axis)
     output = check_file(output, ".json", "Detections are", overwrite=overwrite)
     run = Analysis(source, labels, table, series, overwrite=overwrite, quiet=quiet)
     detector = analysis.Detector(weights, device=device)

@@ -47,6 +47,10 @@ Strength = Annotated[
     float | None,
     typer.Option(help="Share of the noise to take away, 0 to 2.", show_default="1.0"),
 ]
+DenoiseEnsemble = Annotated[
+    int | None,
+    typer.Option(help="Orientations of each slice to average, 1 to 8.", show_default="1"),
+]
 Table = Annotated[
     Path | None,
     typer.Option(metavar="FILE.csv", help="Write measurements of all objects here."),

@@ -36,6 +36,7 @@ def segment(
     denoise: options.DenoiseFirst = False,
     denoise_weights: options.DenoiseWeights = None,
     strength: options.Strength = None,
+    denoise_ensemble: options.DenoiseEnsemble = None,
     device: options.Device = default(analysis.segment, "device"),
     table: options.Table = None,
     series: options.Series = None,
@@ -49,7 +50,7 @@ def segment(
     file that fails does not stop the others. Not a medical device.
     """
     check_share("threshold", threshold)
-    first = denoise_options(denoise, denoise_weights, strength, window, axis)
+    first = denoise_options(denoise, denoise_weights, strength, denoise_ensemble, window, axis)
     run = Analysis(source, output, table, series, overwrite=overwrite, quiet=quiet)
     segmenter = analysis.Segmenter(weights, device=device)
     for _ in run.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .blending import MAX_STRENGTH, blend
 from .denoiser import AUTO, Denoiser
 from .devices import available_devices, choose_device
+from .ensemble import MAX_ENSEMBLE
 from .entry import denoise
 from .plan import Plan, Step
 from .provenance import Provenance
@@ -12,6 +13,7 @@ from .result import Denoised
 
 __all__ = [
     "AUTO",
+    "MAX_ENSEMBLE",
     "MAX_STRENGTH",
     "Denoised",
     "Denoiser",

@@ -15,6 +15,7 @@ from ..slices import slice_axis, slice_indices
 from ..volume import Volume
 from . import devices
 from .blending import blend, check_strength
+from .ensemble import check_ensemble
 from .images import as_volume
 from .plan import Plan, Step
 from .predictor import Predictor
@@ -119,6 +120,7 @@ class Denoiser:
         window: str | tuple[float, float] | Window = DEFAULT_WINDOW,
         axis: int | str = 0,
         contrast_limits: tuple[float, float] | None = None,
+        ensemble: int = 1,
     ) -> Plan:
         """Check the arguments and choose weights and window, without running.
 
@@ -139,6 +141,9 @@ class Denoiser:
             :func:`~napari_dran.slices.slice_axis`.
         contrast_limits : pair of float, optional
             What ``window="contrast-limits"`` means.
+        ensemble : int
+            Orientations of each slice to average, 1 to 8: less noise is left, and as
+            many times longer it takes, see :mod:`~napari_dran.denoising.ensemble`.
 
         Raises
         ------
@@ -152,7 +157,9 @@ class Denoiser:
         indices = slice_indices(volume.shape, volume.axes, axis)
         card = self._card_for(volume.rgb)
         windows = choose_windows(volume, window, contrast_limits, indices)
-        return Plan(self, volume.data, volume.axes, letter, indices, windows, card)
+        return Plan(
+            self, volume.data, volume.axes, letter, indices, windows, card, check_ensemble(ensemble)
+        )
 
     def stream(
         self,
@@ -162,10 +169,16 @@ class Denoiser:
         window: str | tuple[float, float] | Window = DEFAULT_WINDOW,
         axis: int | str = 0,
         contrast_limits: tuple[float, float] | None = None,
+        ensemble: int = 1,
     ) -> Iterator[Step]:
         """Denoise slice by slice: :meth:`plan`, then :meth:`Plan.steps`."""
         plan = self.plan(
-            image, axes=axes, window=window, axis=axis, contrast_limits=contrast_limits
+            image,
+            axes=axes,
+            window=window,
+            axis=axis,
+            contrast_limits=contrast_limits,
+            ensemble=ensemble,
         )
         return plan.steps()
 
@@ -178,18 +191,20 @@ class Denoiser:
         axis: int | str = 0,
         strength: float = 1.0,
         contrast_limits: tuple[float, float] | None = None,
+        ensemble: int = 1,
         progress: Callable[[int, int], object] | None = None,
     ) -> Denoised:
         """Denoise a whole image.
 
         Parameters
         ----------
-        image, axes, window, axis, contrast_limits
+        image, axes, window, axis, contrast_limits, ensemble
             As for :meth:`plan`.
         strength : float
             Share of the noise to subtract, from 0 to 2; 0 changes nothing.
         progress : callable, optional
-            Called with (slices done, slices in all); returns False to cancel.
+            Called with (slices done, slices in all), with an ensemble (passes done,
+            passes in all); returns False to cancel.
 
         Returns
         -------
@@ -205,7 +220,12 @@ class Denoiser:
         """
         strength = check_strength(strength)
         plan = self.plan(
-            image, axes=axes, window=window, axis=axis, contrast_limits=contrast_limits
+            image,
+            axes=axes,
+            window=window,
+            axis=axis,
+            contrast_limits=contrast_limits,
+            ensemble=ensemble,
         )
         plan = replace(plan, data=np.asarray(plan.data))
         clean = plan.data.copy()
@@ -213,10 +233,10 @@ class Denoiser:
         steps = plan.steps()
         for step in steps:
             noise[step.index] = step.noise
-            clean[step.index] = blend(clean[step.index], step.noise, strength)
+            clean[step.index] = blend(plan.data[step.index], step.noise, strength)
             if progress is not None and progress(step.done, step.total) is False:
                 steps.close()  # type: ignore[attr-defined]
-                raise Cancelled(f"Cancelled after {step.done} of {step.total} slices.")
+                raise Cancelled(f"Cancelled after {step.done} of {step.total} {plan.units}.")
         return Denoised.of(image, clean, noise, plan, strength)
 
     def predictor(self, card: Card) -> Predictor:

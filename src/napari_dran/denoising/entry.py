@@ -29,6 +29,7 @@ def denoise(
     strength: float = 1.0,
     device: str = AUTO,
     batch: int | None = None,
+    ensemble: int = 1,
     axes: str | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Any:
@@ -52,11 +53,15 @@ def denoise(
         "auto", "cpu", "cuda", "mps".
     batch : int, optional
         Slices at a time; by default what fits into memory.
+    ensemble : int
+        Orientations of each slice (as it is, mirrored, turned) to average, 1 to 8:
+        less noise is left, and as many times longer it takes.
     axes : str, optional
         Axes of an array, e.g. "zyx", "tzyx", "cyx", "yxs"; guessed by default.
     progress : callable, optional
-        Called with (slices done, slices in all); returns False to cancel. Not for
-        dask arrays, which are denoised when they are computed.
+        Called with (slices done, slices in all), with an ensemble (passes done,
+        passes in all); returns False to cancel. Not for dask arrays, which are
+        denoised when they are computed.
 
     Returns
     -------
@@ -81,12 +86,18 @@ def denoise(
     strength = check_strength(strength)
     denoiser = Denoiser(weights, device=device, batch=batch)
     if hasattr(image, "as_layer_data_tuple"):
-        return _denoise_layer(denoiser, image, axes, window, axis, strength, progress)
+        return _denoise_layer(denoiser, image, axes, window, axis, strength, ensemble, progress)
     data = image.data if isinstance(image, Volume) else image
     if is_dask(data):
-        return denoise_lazily(denoiser, image, axes, window, axis, strength)
+        return denoise_lazily(denoiser, image, axes, window, axis, strength, ensemble=ensemble)
     result = denoiser.run(
-        image, axes=axes, window=window, axis=axis, strength=strength, progress=progress
+        image,
+        axes=axes,
+        window=window,
+        axis=axis,
+        strength=strength,
+        ensemble=ensemble,
+        progress=progress,
     )
     for note in result.notes:
         warnings.warn(note, stacklevel=2)
@@ -100,6 +111,7 @@ def _denoise_layer(
     window: str | tuple[float, float] | Window,
     axis: int | str,
     strength: float,
+    ensemble: int,
     progress: Callable[[int, int], object] | None,
 ) -> Any:
     data, look, kind = layer.as_layer_data_tuple()
@@ -113,10 +125,15 @@ def _denoise_layer(
         data = data[0]
     axes = axes or axes_of_layer(data.shape, bool(look.get("rgb")), look.get("axis_labels", ()))
     limits = tuple(look["contrast_limits"]) if look.get("contrast_limits") else None
-    arguments: dict[str, Any] = {"window": window, "axis": axis, "contrast_limits": limits}
+    arguments: dict[str, Any] = {
+        "window": window,
+        "axis": axis,
+        "contrast_limits": limits,
+        "ensemble": ensemble,
+    }
     volume = Volume(data, axes)
     if is_dask(data):
-        clean = denoise_lazily(denoiser, volume, None, window, axis, strength, limits)
+        clean = denoise_lazily(denoiser, volume, strength=strength, **arguments)
         history = clean.history
     else:
         result = denoiser.run(volume, strength=strength, progress=progress, **arguments)

@@ -27,6 +27,7 @@ def denoise_lazily(
     axis: int | str = 0,
     strength: float = 1.0,
     contrast_limits: tuple[float, float] | None = None,
+    ensemble: int = 1,
 ) -> Any:
     """Return a lazy dask array, or Volume of one, with one chunk a slice.
 
@@ -37,7 +38,12 @@ def denoise_lazily(
     from dask.utils import SerializableLock
 
     plan = denoiser.plan(
-        image, axes=axes, window=window, axis=axis, contrast_limits=contrast_limits
+        image,
+        axes=axes,
+        window=window,
+        axis=axis,
+        contrast_limits=contrast_limits,
+        ensemble=ensemble,
     )
     predictor = denoiser.predictor(plan.card)
     predictor.batch_size(plan.slice_shape)  # raises if not even one slice fits
@@ -57,7 +63,7 @@ def denoise_lazily(
         clean = np.array(block)
         pixels = clean[inside]
         with lock:
-            (noise,) = predictor.noise_of([pixels], [windows[number]])
+            (noise,) = predictor.noise_of([pixels], [windows[number]], plan.ensemble)
         clean[inside] = blend(pixels, noise, strength)
         return clean
 

@@ -30,7 +30,9 @@ class Step:
     Parameters
     ----------
     done, total : int
-        Slices done, this one included, and slices in all.
+        Passes done, this one included, and in all: one for each slice, or as many
+        as the ensemble has. A slice of several passes has as many steps, each
+        with a better estimate of its noise.
     index : Index
         Selects the slice: ``image[index] - noise`` is the clean one.
     noise : ndarray
@@ -65,6 +67,8 @@ class Plan:
         channel is constant.
     card : Card
         The weights'.
+    ensemble : int
+        Orientations of each slice that are averaged.
     """
 
     denoiser: Denoiser
@@ -74,6 +78,17 @@ class Plan:
     indices: list[Index]
     windows: tuple[Window | None, ...]
     card: Card
+    ensemble: int = 1
+
+    @property
+    def passes(self) -> int:
+        """How often the network looks at a slice, all slices together."""
+        return len(self.indices) * self.ensemble
+
+    @property
+    def units(self) -> str:
+        """What is counted: "slices", or with an ensemble "passes" over them."""
+        return "slices" if self.ensemble == 1 else "passes"
 
     @property
     def window(self) -> Window | None:
@@ -159,12 +174,13 @@ class Plan:
             strength=float(strength),
             sigma=self.sigma,
             sigma_255=self.sigma_255,
+            ensemble=self.ensemble,
         )
 
     def steps(self) -> Iterator[Step]:
         """Run the network, yielding the noise of one slice after the other.
 
-        Closing the iterator stops between two batches and frees device memory.
+        Closing the iterator stops between two passes and frees device memory.
 
         Raises
         ------
@@ -173,20 +189,21 @@ class Plan:
         DeviceError
             The device failed.
         """
-        total, done = len(self.indices), 0
+        first, done = 0, 0
         try:
             predictor = self.denoiser.predictor(self.card)
-            while done < total:
+            while first < len(self.indices):
                 size = predictor.batch_size(self.slice_shape, self.denoiser.batch)
-                chunk = self.indices[done : done + size]
+                chunk = self.indices[first : first + size]
+                first += size
                 # Copied where it is strided: a slice across x touches the whole volume, and
                 # everything below would do so again.
                 slices = [np.ascontiguousarray(self.data[index]) for index in chunk]
                 windows = [self.window_of(index) for index in chunk]
-                noises = predictor.noise_of(slices, windows)
-                for index, noise in zip(chunk, noises, strict=True):
-                    done += 1
-                    yield Step(done, total, index, noise)
+                for noises in predictor.estimates(slices, windows, self.ensemble):
+                    for index, noise in zip(chunk, noises, strict=True):
+                        done += 1
+                        yield Step(done, self.passes, index, noise)
         finally:
             self.denoiser.free_cache()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ from ..errors import DeviceError, WeightsError
 from ..intensity import Window, normalise, restore
 from ..noise import constant_areas
 from . import devices
+from .ensemble import estimates
 
 if TYPE_CHECKING:
     import torch
@@ -66,10 +67,13 @@ class Predictor:
         size = wanted or fits
         return size if self._most_pixels is None else max(1, min(size, self._most_pixels // pixels))
 
-    def noise_of(
-        self, slices: Sequence[np.ndarray], windows: Sequence[Window | None]
-    ) -> list[np.ndarray]:
-        """Predict the noise of slices that are all of one shape.
+    def estimates(
+        self,
+        slices: Sequence[np.ndarray],
+        windows: Sequence[Window | None],
+        ensemble: int = 1,
+    ) -> Iterator[list[np.ndarray]]:
+        """Predict the noise of slices that are all of one shape, better with each pass.
 
         Parameters
         ----------
@@ -77,13 +81,15 @@ class Predictor:
             (height, width) or (height, width, 3), in the image's unit.
         windows : sequence of Window or None
             One for each.
+        ensemble : int
+            Passes, see :func:`~napari_dran.denoising.ensemble.estimates`.
 
-        Returns
-        -------
+        Yields
+        ------
         list of ndarray
             float32, in the image's unit, zero where nothing may change. Slices
             that are constant, or wholly outside their window, have none; nor have
-            constant areas.
+            constant areas. The last of ``ensemble`` is the best.
 
         Raises
         ------
@@ -94,26 +100,38 @@ class Predictor:
         WeightsError
             The network gives values that are not finite.
         """
-        noises = [np.zeros(pixels.shape, dtype=np.float32) for pixels in slices]
+        nothing = [np.zeros(pixels.shape, dtype=np.float32) for pixels in slices]
         asked = [
             (number, pixels, window)
             for number, (pixels, window) in enumerate(zip(slices, windows, strict=True))
             if window is not None and _holds_anything(pixels, window)
         ]
         if not asked:
-            return noises
+            yield from [nothing] * ensemble
+            return
         inputs = [_pad_small(normalise(_channels_first(p), window)) for _, p, window in asked]
-        predicted = self._predict(np.stack(inputs))
-        for (number, pixels, window), noise in zip(asked, predicted, strict=True):
-            cropped = _crop_small(noise, pixels.shape[:2])
-            restored = restore(
-                cropped[0] if pixels.ndim == 2 else np.moveaxis(cropped, 0, -1), window
-            )
-            changing = window.contains(pixels)
-            constant = constant_areas(pixels)
-            changing &= ~(constant if pixels.ndim == 2 else constant[..., None])
-            noises[number] = np.where(changing, restored, np.float32(0))
-        return noises
+        changing = [_may_change(pixels, window) for _, pixels, window in asked]
+        for predicted in estimates(self._predict, np.stack(inputs), ensemble):
+            noises = list(nothing)
+            for (number, pixels, window), noise, where in zip(
+                asked, predicted, changing, strict=True
+            ):
+                cropped = _crop_small(noise, pixels.shape[:2])
+                restored = restore(
+                    cropped[0] if pixels.ndim == 2 else np.moveaxis(cropped, 0, -1), window
+                )
+                noises[number] = np.where(where, restored, np.float32(0))
+            yield noises
+
+    def noise_of(
+        self,
+        slices: Sequence[np.ndarray],
+        windows: Sequence[Window | None],
+        ensemble: int = 1,
+    ) -> list[np.ndarray]:
+        """Return the last of :meth:`estimates`."""
+        *_, best = self.estimates(slices, windows, ensemble)
+        return best
 
     def release(self) -> None:
         """Move the network off the device."""
@@ -171,6 +189,14 @@ def _holds_anything(pixels: np.ndarray, window: Window) -> bool:
     if not window.contains(pixels).any():
         return False
     return any(_varies(sample) for sample in _channels_first(pixels))
+
+
+def _may_change(pixels: np.ndarray, window: Window) -> np.ndarray:
+    """Tell of each value of a slice whether noise may be taken from it."""
+    constant = constant_areas(pixels)
+    changing: np.ndarray = window.contains(pixels)
+    changing &= ~(constant if pixels.ndim == 2 else constant[..., None])
+    return changing
 
 
 def _varies(pixels: np.ndarray) -> bool:

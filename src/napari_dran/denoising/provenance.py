@@ -36,6 +36,8 @@ class Provenance:
         Estimated standard deviation of the noise before, in the image's unit.
     sigma_255 : float or None
         The same in grey levels of 255 of the window.
+    ensemble : int
+        Orientations of each slice that were averaged.
     operation, software, version : str
         What did it.
     date : str
@@ -50,6 +52,7 @@ class Provenance:
     strength: float
     sigma: float | None = None
     sigma_255: float | None = None
+    ensemble: int = 1
     operation: str = "denoise"
     software: str = "napari-dran"
     version: str = __version__
@@ -72,4 +75,5 @@ class Provenance:
         return (
             f"{self.software} {self.version} {weights}@{self.sha256[:8]} "
             f"{window} {self.axis} x{self.strength:.3g}"
+            + (f" e{self.ensemble}" if self.ensemble > 1 else "")
         )

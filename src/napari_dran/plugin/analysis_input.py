@@ -243,7 +243,8 @@ class AnalysisInput:
         shown = window if isinstance(window, str) else f"{window[0]:g} to {window[1]:g}"
         self.panel.how.value = _rich(
             f"{whose}: weights {weights}, window {shown}, across {'zyx'[recipe.axis]}, "
-            f"strength {recipe.strength:g}."
+            f"strength {recipe.strength:g}"
+            + (f", ensemble of {recipe.ensemble}." if recipe.ensemble > 1 else ".")
         )
 
 

@@ -12,7 +12,11 @@ from typing import Any
 from .analysis_task import DETECT, Task
 from .recipe import Recipe, output_beside
 
-SHARED = {"weights": "denoise-weights", "strength": "strength"}
+SHARED = {
+    "weights": "denoise-weights",
+    "strength": "strength",
+    "ensemble": "denoise-ensemble",
+}
 """Options of denoising: what the command calls them."""
 
 

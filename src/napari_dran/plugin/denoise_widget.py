@@ -121,7 +121,7 @@ class DenoiseWidget(DenoisePanel):
         worker.start()
 
     def cancel_run(self) -> None:
-        """Stop after the running batch; nothing of the run is kept."""
+        """Stop after the running pass; nothing of the run is kept."""
         if self._running is not None:
             self._running.cancel()
             self._on_progress(0, 0)
@@ -199,7 +199,8 @@ class DenoiseWidget(DenoisePanel):
         self.progress.max, self.progress.value = total, done
         spent = time.monotonic() - self._started
         left = f", about {duration(spent / done * (total - done))} left" if done else ""
-        self._say(f"Slice {done} of {total}{left}")
+        one = "Slice" if self._running.work.recipe.ensemble == 1 else "Pass"
+        self._say(f"{one} {done} of {total}{left}")
 
     def _on_end(self, state: str, value: Any) -> None:
         run, self._running = self._running, None

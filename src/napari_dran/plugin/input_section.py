@@ -96,6 +96,7 @@ class InputSection:
             axis=panel.axis.value or 0,
             device=panel.device.value,
             strength=panel.strength.value,
+            ensemble=panel.ensemble.value,
         )
 
     def look_soon(self, *_: Any) -> None:

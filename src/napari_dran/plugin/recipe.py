@@ -27,6 +27,8 @@ class Recipe:
         "auto", "cpu", "cuda" or "mps".
     strength : float
         Part of the noise that is taken away.
+    ensemble : int
+        Orientations of each slice that are averaged.
     """
 
     weights: str
@@ -34,6 +36,7 @@ class Recipe:
     axis: int
     device: str
     strength: float = 1.0
+    ensemble: int = 1
 
     @classmethod
     def default(cls) -> Recipe:

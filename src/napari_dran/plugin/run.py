@@ -24,7 +24,7 @@ class RunProgress(cancelable_progress):  # type: ignore[misc]
     """A bar in the Activity dock whose Cancel button stops the worker."""
 
     def cancel(self) -> None:
-        """Stop after the running batch."""
+        """Stop after the running pass."""
         super().cancel()
         if self.cancel_callback is not None:
             self.cancel_callback()
@@ -47,7 +47,7 @@ class Run:
     """
 
     progressed = Signal(int, int)
-    """(slices done, slices in all), ten times a second at most."""
+    """(passes done, passes in all), ten times a second at most; without an ensemble, slices."""
 
     ended = Signal(str, object)
     """("finished", Outcome), ("cancelled", None) or ("failed", DranError)."""
@@ -83,7 +83,7 @@ class Run:
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop after the running batch; the unfinished layer is taken away then."""
+        """Stop after the running pass; the unfinished layer is taken away then."""
         self._worker.quit()
 
     @property
@@ -93,7 +93,7 @@ class Run:
 
     def _take(self, piece: Begun | Cleaned) -> None:
         if isinstance(piece, Begun):
-            self._total = len(piece.plan.indices)
+            self._total = piece.plan.passes
             if self._bar is not None:
                 self._bar.total = self._total
             if not self._worker.abort_requested:

@@ -5,7 +5,8 @@ raised in them is shown once, twice, or, if it is a RuntimeError as nearly all o
 torch's are, never, with a bar that stays for ever: so errors are returned, wrapped,
 as one that is returned bare is raised after all.
 Quitting does not close the generator: who started it calls :meth:`Work.close`
-afterwards. And each yield is a place where a cancel can take effect: one a slice.
+afterwards. And each yield is a place where a cancel can take effect: one a pass of
+the network over a slice.
 """
 
 from __future__ import annotations
@@ -220,7 +221,9 @@ class Work:
             arguments["window"] = denoiser.plan(whole, **arguments).window_of(index)
         if arguments["window"] is None:
             arguments["window"] = self.recipe.window
-        return denoiser.plan(self.volume, axis=self.recipe.axis, **arguments)
+        return denoiser.plan(
+            self.volume, axis=self.recipe.axis, ensemble=self.recipe.ensemble, **arguments
+        )
 
     def _clean(self, image: np.ndarray, steps: Iterator[Step]) -> Iterator[Cleaned]:
         from ..denoising import blend

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..denoising.denoiser import AUTO
+from ..denoising.ensemble import check_ensemble, estimates
 from ..denoising.suggestion import COLOUR, GREY
 
 Method = Callable[[np.ndarray, float], np.ndarray]
@@ -30,10 +31,16 @@ class NetworkMethod:
         "auto", or a torch device.
     scales : int, optional
         Scales to run them at; by default those of their card.
+    ensemble : int
+        Orientations to average, see :mod:`~napari_dran.denoising.ensemble`.
     """
 
     def __init__(
-        self, weights: str | Path = AUTO, device: str = AUTO, scales: int | None = None
+        self,
+        weights: str | Path = AUTO,
+        device: str = AUTO,
+        scales: int | None = None,
+        ensemble: int = 1,
     ) -> None:
         from ..denoising.devices import choose_device
         from ..weights import load_weights, read_card
@@ -41,6 +48,7 @@ class NetworkMethod:
         self._device = choose_device(device)
         self._load = load_weights
         self._scales = scales
+        self._ensemble = check_ensemble(ensemble)
         self._networks: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
         self._by_channels = dict(AUTO_WEIGHTS)
         self.weights = str(weights)
@@ -67,11 +75,17 @@ class NetworkMethod:
         loaded, card = self._load(name)
         network = fuse(loaded, self._scales or card.scales, card.white).to(self._device)
 
+        def run(images: np.ndarray) -> np.ndarray:
+            with torch.inference_mode():
+                tensor = torch.from_numpy(images).to(self._device)
+                noise: np.ndarray = network(tensor).float().cpu().numpy()
+            return noise
+
         def predict(noisy: np.ndarray) -> np.ndarray:
             planes = noisy[None, None] if noisy.ndim == 2 else noisy.transpose(2, 0, 1)[None]
-            tensor = torch.from_numpy(np.ascontiguousarray(planes, dtype=np.float32))
-            with torch.inference_mode():
-                noise: np.ndarray = network(tensor.to(self._device))[0].float().cpu().numpy()
-            return noise[0] if noisy.ndim == 2 else noise.transpose(1, 2, 0)
+            images = np.ascontiguousarray(planes, dtype=np.float32)
+            *_, noises = estimates(run, images, self._ensemble)
+            noise: np.ndarray = noises[0, 0] if noisy.ndim == 2 else noises[0].transpose(1, 2, 0)
+            return noise
 
         return predict
