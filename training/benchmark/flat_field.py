@@ -81,7 +81,7 @@ def measure(
     }
     for name in methods:
         method, stem = known.make(name), known.stem(name)
-        hashes = known.weights(method)
+        hashes = known.weights(method, channels=1)
         path = results / NAME / f"{stem}.csv"
         for scores, (level, sigma) in unmeasured(path, fields, hashes, **options):
             columns = {"image": f"flat-{level:g}", "modality": "flat", "sigma": sigma}

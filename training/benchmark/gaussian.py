@@ -36,10 +36,10 @@ that of the section on ablations: the same few steps for each, run once and as t
 rows compare with each other and not with the shipped weights, which run as the product runs them:
 at [two scales](concepts/network.md#two-scales), and held to
 [white noise](concepts/network.md#only-white-noise-goes). An
-[ensemble](concepts/network.md#self-ensemble) is an option of the product. Outputs are clipped to [0, 1]; PSNR with a
-data range of 1, SSIM with Gaussian weights; means over images, whose number stands in brackets. A
-category is made of all images of its modalities in `corpus/test`; the nuclei are those of
-`dsb2018/test`, microscopy too.
+[ensemble](concepts/network.md#self-ensemble) is an option of the product. Outputs are clipped to
+[0, 1]; PSNR with a data range of 1, SSIM with Gaussian weights; means over images, whose number
+stands in brackets. A category is made of all images of its modalities in `corpus/test`; the nuclei
+are those of `dsb2018/test`, microscopy too.
 The best of each column is bold."""
 
 DIFFERENCES = """\

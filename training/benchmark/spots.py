@@ -46,7 +46,7 @@ def measure(
     images = [i for i in grey_images(corpus) if i.modality in CATEGORIES["radiology"]]
     for name in methods:
         method, stem = known.make(name), known.stem(name)
-        hashes = known.weights(method)
+        hashes = known.weights(method, channels=1)
         scores = Table(
             results / NAME / f"{stem}.csv", keys=("image", "size", "contrast"), again=again
         )
