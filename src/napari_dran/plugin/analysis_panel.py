@@ -25,7 +25,6 @@ from .measurement_table import MeasurementTable
 IN_VIEW = -1
 """Among the choices of slices: only the one in view."""
 LABELS = ("Image", "Weights", "Slices", "Threshold", "Min. score", "Min. size")
-LABEL_WIDTH = 74
 READOUT_WIDTH = 34
 LARGEST = 1e9
 
@@ -164,7 +163,7 @@ class AnalysisPanel(Container[Widget]):  # type: ignore[misc]
         layout.insertWidget(layout.indexOf(self.exports.native), self.table, 1)
         # Takes the room while there is no table.
         layout.addStretch()
-        narrow(self.native, LABELS, (self.minimum_size,), LABEL_WIDTH)
+        narrow(self.native, LABELS, (self.minimum_size,))
         for readout in self.threshold.native.findChildren(QAbstractSpinBox):
             # Leave the room to the slider; napari's style would give it 90 pixels.
             readout.setStyleSheet(f"min-width: {READOUT_WIDTH}px; max-width: {READOUT_WIDTH}px;")

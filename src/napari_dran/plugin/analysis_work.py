@@ -149,9 +149,11 @@ class AnalysisWork(ThreadWork):
         total = first + count * (1 + self.compares)
         noisy = None
         if self.compares:
-            told = self._progress(0, total, [(count, f"{self.task.doing} the noisy image")])
+            told = self._progress(0, total, [(count, f"{self.task.doing} the noisy image, slice")])
             noisy = network.run(self.volume, **{**arguments, "denoise": False}, progress=told)
-        phases = [(first, "Denoising"), (count, self.task.doing)]
+        several = self.recipe.denoise is not None and self.recipe.denoise.ensemble > 1
+        denoising = "Denoising, pass" if several else "Denoising, slice"
+        phases = [(first, denoising), (count, f"{self.task.doing}, slice")]
         told = self._progress(total - first - count, total, phases)
         found = network.run(self.volume, **arguments, progress=told)
         self.tell("reading", "Measuring…")
@@ -169,7 +171,7 @@ class AnalysisWork(ThreadWork):
             rest = done
             for length, doing in phases:
                 if 0 < rest <= length:
-                    self.tell("reading", f"{doing}, slice {rest} of {length}")
+                    self.tell("reading", f"{doing} {rest} of {length}")
                 rest -= length
             self.tell("progressed", before + done, total)
             return not self.stop()

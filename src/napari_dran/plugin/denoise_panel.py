@@ -42,8 +42,8 @@ WINDOWS = (
 
 
 ENSEMBLES = (
-    ("Off: one pass", 1),
-    *((f"{n} orientations, {n} times as long", n) for n in (2, 4, MAX_ENSEMBLE)),
+    ("Off", 1),
+    *((f"{n} passes, {n}\N{MULTIPLICATION SIGN} time", n) for n in (2, 4, MAX_ENSEMBLE)),
 )
 
 

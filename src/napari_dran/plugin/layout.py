@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-LABEL_WIDTH = 64
+LABEL_WIDTH = 74
 PANEL_WIDTH = 270
 """The least width of a panel, in pixels."""
 
@@ -85,7 +85,6 @@ def narrow(
     panel: QWidget,
     labels: Collection[str],
     spins: Sequence[Widget] = (),
-    label_width: int = LABEL_WIDTH,
 ) -> None:
     """Keep a panel narrow, whatever the names of layers and weights.
 
@@ -97,14 +96,12 @@ def narrow(
         Texts of the labels before its controls, which get one width.
     spins : sequence of magicgui spin boxes
         Shown without arrows: one is as wide as its largest value, far too wide here.
-    label_width : int
-        Of the labels, in pixels.
     """
     panel.layout().setContentsMargins(8, 4, 8, 8)
     panel.layout().setSpacing(6)
     for label in panel.findChildren(QLabel):
         if label.text() in labels:
-            label.setFixedWidth(label_width)
+            label.setFixedWidth(LABEL_WIDTH)
     for box in panel.findChildren(QComboBox):
         box.setSizeAdjustPolicy(QComboBox.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(10)

@@ -30,7 +30,6 @@ SHOW_MORE, SHOW_LESS = "▸ More settings", "▾ More settings"
 LABELS = ("From", "Layers", "Folder", "Start with", "Noise", "Sigma", "Steps", "Device", "Crop",
           "Batch", "Slices", "Other kind", "Loss", "Rate", "Minutes", "Validate", "Precision",
           "Seed")  # fmt: skip
-LABEL_WIDTH = 74
 LIST_HEIGHT = 60
 MOST_STEPS = 10_000_000
 
@@ -230,7 +229,7 @@ class TrainPanel(Container[Widget]):  # type: ignore[misc]
     def _fit(self) -> None:
         numbers = (self.low, self.high, self.steps, self.crop, self.batch, self.minutes,
                    self.validate_every, self.seed)  # fmt: skip
-        narrow(self.inside.native, LABELS, numbers, LABEL_WIDTH)
+        narrow(self.inside.native, LABELS, numbers)
         self.inside.native.layout().addStretch()
         bar = self.scroll.verticalScrollBar().sizeHint().width()
         self.native.setMinimumWidth(PANEL_WIDTH + bar)
