@@ -48,8 +48,8 @@ def denoise_options(
     if not wanted:
         if names:
             raise InputError(
-                f"{' and '.join(names)} say how to denoise first, which was not asked for. "
-                "Add --denoise, or leave out the rest."
+                f"{' and '.join(names)} tell{'s' if len(names) == 1 else ''} how to denoise first, "
+                "which was not asked for. Add --denoise, or leave out the rest."
             )
         return False
     options: dict[str, Any] = {"axis": axis}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -130,8 +131,8 @@ class Predictor:
         ensemble: int = 1,
     ) -> list[np.ndarray]:
         """Return the last of :meth:`estimates`."""
-        *_, best = self.estimates(slices, windows, ensemble)
-        return best
+        # Keeps only one of them: slices may be large.
+        return deque(self.estimates(slices, windows, ensemble), maxlen=1).pop()
 
     def release(self) -> None:
         """Move the network off the device."""

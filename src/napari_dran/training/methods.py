@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,7 +85,7 @@ class NetworkMethod:
         def predict(noisy: np.ndarray) -> np.ndarray:
             planes = noisy[None, None] if noisy.ndim == 2 else noisy.transpose(2, 0, 1)[None]
             images = np.ascontiguousarray(planes, dtype=np.float32)
-            *_, noises = estimates(run, images, self._ensemble)
+            noises = deque(estimates(run, images, self._ensemble), maxlen=1).pop()
             noise: np.ndarray = noises[0, 0] if noisy.ndim == 2 else noises[0].transpose(1, 2, 0)
             return noise
 
