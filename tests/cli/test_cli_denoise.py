@@ -77,6 +77,17 @@ def test_residual_is_before_minus_after(
     np.testing.assert_array_equal(nib.load(residual).affine, nib.load(scan).affine)
 
 
+def test_ensemble(command: Any, scan: Path, grey: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.nii.gz"
+    result = command("denoise", scan, "-o", out, "--weights", grey, "--ensemble", 3)
+    assert result.exit_code == 0, result.output
+    run = Denoiser(grey, device="cpu").run
+    expected = run(read_volume(scan), ensemble=3).image.data
+    np.testing.assert_array_equal(read_volume(out).data, expected)
+    assert (expected != run(read_volume(scan)).image.data).any()
+    assert b"ensemble 3" in nib.load(out).header["descrip"].item()
+
+
 def test_strength_zero_changes_nothing(
     command: Any, scan: Path, grey: Path, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_bad_input(refused: Any, images: Path, grey: Path, tmp_path: Path) -> No
     assert "does not exist" in refused("evaluate", images, "--csv", tmp_path / "no" / "o.csv")
     (tmp_path / "old.csv").write_text("old")
     assert "--overwrite" in refused("evaluate", images, "--csv", tmp_path / "old.csv")
+    assert "ensemble of 1 to 8" in refused("evaluate", images, "--ensemble", 9)
     assert "0 or more" in refused("evaluate", images, "--weights", grey, "--sigma", -1)
     (images / "mri" / "a.png").write_bytes(b"hello")
     assert "a.png" in refused("evaluate", images, "--weights", grey)

@@ -116,17 +116,20 @@ def test_denoise_first(command: Any, brains: Path, unet: Path, grey: Path, tmp_p
         grey,
         "--strength",
         0.5,
+        "--denoise-ensemble",
+        2,
         "--table",
         tmp_path / "t.csv",
     )
     result = command("segment", source, "-o", out, "--weights", unet, *words)
     assert result.exit_code == 0, result.output
-    options = {"weights": grey, "strength": 0.5}
+    options = {"weights": grey, "strength": 0.5, "ensemble": 2}
     expected = Segmenter(unet).run(read_volume(source), denoise=options)
     np.testing.assert_array_equal(pixels(out), expected.labels.data)
     with Image.open(out) as image:
         assert '"operation": "segment"' in image.text["napari-dran"]
         assert "tiny-grey" in image.text["napari-dran"]
+        assert '"ensemble": 2' in image.text["napari-dran"]
     (first, *_), whole = rows(tmp_path / "t.csv"), expected.image.data
     inside = whole[expected.labels.data == int(first["label"])]
     assert float(first["mean intensity"]) == pytest.approx(inside.mean(), rel=1e-4)

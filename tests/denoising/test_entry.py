@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_dran import denoise
+from napari_dran import Denoiser, denoise
 from napari_dran.denoising.entry import METADATA_KEY, axes_of_layer
 from napari_dran.errors import InputError
 from napari_dran.network.dran import DRAN
@@ -187,6 +187,23 @@ def test_layers_keep_their_look(weights) -> None:
     assert len(layer.metadata[METADATA_KEY]["history"]) == 1
     expected = denoise(before, weights=weights[1], axis=1, window=(5, 900), device="cpu")
     np.testing.assert_array_equal(clean.data, expected)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_layers_and_ensembles(weights, lazy, channels) -> None:
+    image = grey(2, 12, 14, 3) if channels == 3 else grey(2, 12, 14)
+    image = (image // 4).astype("u1")
+    arguments = {"weights": weights[channels], "window": (0, 255), "device": "cpu"}
+    data = pytest.importorskip("dask.array").from_array(image) if lazy else image
+    layer = image_layer(data, rgb=channels == 3)
+    clean = denoise(layer, ensemble=4, **arguments)
+    expected = Denoiser(weights[channels], device="cpu").run(
+        image, axes="zyxs"[: image.ndim], window=(0, 255), ensemble=4
+    )
+    np.testing.assert_array_equal(np.asarray(clean.data), expected.image)
+    assert (expected.image != denoise(image, axes="zyxs"[: image.ndim], **arguments)).any()
+    assert clean.metadata[METADATA_KEY]["history"][-1]["ensemble"] == 4
 
 
 def test_colour_layers(weights) -> None:

@@ -61,8 +61,20 @@ def test_batches_are_halved_when_memory_runs_out() -> None:
     np.testing.assert_allclose(result.image, 0.9 * image, rtol=1e-4)
     # 8 and 4 failed once; from then on the size that fits is known.
     assert [len(seen) for seen in network.seen] == [2] * 10
+    network.seen.clear()
+    denoiser.run(image, window=WINDOW, ensemble=2)
+    assert [len(seen) for seen in network.seen] == [2] * 20
     smaller = denoiser.run(grey(4, 3, 9), window=WINDOW)
     assert smaller.image.shape == (4, 3, 9)
+
+
+def test_an_ensemble_remembers_what_fits_from_pass_to_pass() -> None:
+    network, sizes = Hungry(), []
+    network.most = 2
+    network.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    denoiser = Denoiser.from_network(network, card_for(1), device="cpu", batch=8)
+    denoiser.run(grey(8, 9, 9), window=WINDOW, ensemble=3)
+    assert sizes == [8, 4] + [2] * 12
 
 
 def test_a_slice_too_large_says_what_to_do() -> None:

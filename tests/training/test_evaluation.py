@@ -194,3 +194,21 @@ def test_shipped_weights_remove_noise(corpus: Path, tmp_path: Path) -> None:
     assert len(rows) == 2
     for row in rows:
         assert row.psnr > row.psnr_noisy + 1
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR])
+def test_an_ensemble_is_the_mean_over_orientations(pixels: np.ndarray) -> None:
+    one, two = methods.NetworkMethod(device="cpu"), methods.NetworkMethod(device="cpu", ensemble=2)
+    turned = np.rot90(one(np.ascontiguousarray(np.rot90(pixels, 2))), 2)
+    np.testing.assert_allclose(two(pixels), (one(pixels) + turned) / 2, atol=1e-5)
+    assert np.abs(two(pixels) - one(pixels)).max() > 1e-3
+
+
+def test_an_ensemble_is_evaluated(images: Path) -> None:
+    one, two = (
+        evaluate(images, "dran-grey", [25], device="cpu", ensemble=ensemble) for ensemble in (1, 2)
+    )
+    assert [row.image for row in one] == [row.image for row in two]
+    assert all(a.psnr != b.psnr for a, b in zip(one, two, strict=True))
+    with pytest.raises(InputError, match="ensemble of 1 to 8"):
+        evaluate(images, "dran-grey", ensemble=0)

@@ -119,7 +119,7 @@ def draw(corpus: Path, results: Path, images: Path) -> None:
     place.set_ylabel("power, of the noise's")
     place.set_xlim(0, 0.5)
     place.spines[["top", "right"]].set_visible(False)
-    place.legend(fontsize=8, frameon=False, ncols=2)
+    place.legend(fontsize=8, frameon=False, ncols=3, loc="upper right", bbox_to_anchor=(1, 0.92))
     figure.savefig(images / f"{NAME}.png", dpi=110)
 
 

@@ -24,7 +24,8 @@ BASELINES = {
     "dran-ensemble": ("bm3d", "dran"),
     "dran-same": ("dncnn", "residual-mid"),
 }
-"""What DRAN is compared with image by image: as shipped, or trained as the baselines are."""
+"""What DRAN is compared with image by image: as shipped, with an ensemble (with the shipped
+weights without one, too), or trained as the baselines are."""
 
 LEARNT = 0.1
 """Gain in dB at some sigma, below which a network has learnt nothing."""
@@ -45,7 +46,8 @@ The best of each column is bold."""
 DIFFERENCES = """\
 DRAN minus a baseline on the same noisy image, averaged over images, with the 95 % interval of that
 average by bootstrap over images. Bold: the whole interval is above zero, DRAN is better. Networks
-are compared with the DRAN of the same training, the others with the shipped one."""
+are compared with the DRAN of the same training, the others with the shipped one; the ensemble with
+BM3D, and with the shipped weights without an ensemble."""
 
 
 def add_noise(image: TestImage, sigma: float) -> tuple[np.ndarray, float]:

@@ -110,7 +110,7 @@ def denoise_first(
     kept : KeptDenoiser
         Gives the denoiser.
     progress : callable
-        Called with (slices done, slices in all); returns False to cancel.
+        Called with (steps done, steps in all); returns False to cancel.
     contrast_limits : pair of float, optional
         For the window "contrast-limits".
 

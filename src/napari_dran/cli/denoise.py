@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import denoising
-from ..denoising.ensemble import check_ensemble
+from ..denoising.ensemble import check_ensemble, units
 from .batch import Batch
 from .console import default, on_terminal, progress_bar, seconds, tell
 from .options import Axis, Device, Overwrite, Quiet, Series, Source
@@ -97,8 +97,7 @@ def _run(job: Job, denoiser: Denoiser, settings: Settings) -> Denoised:
 
     started = time.monotonic()
     volume = read_volume(job.source, series=job.series)
-    units = "slices" if settings.ensemble == 1 else "passes"
-    with progress_bar(job.name, units, settings.quiet) as progress:
+    with progress_bar(job.name, units(settings.ensemble)[1], settings.quiet) as progress:
         result = denoiser.run(
             volume,
             window=settings.window,

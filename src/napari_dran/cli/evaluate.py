@@ -31,6 +31,9 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = default(
         protocol.evaluate, "device"
     ),
+    ensemble: Annotated[int, typer.Option(help="Orientations to average, 1 to 8.")] = default(
+        protocol.evaluate, "ensemble"
+    ),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -44,7 +47,7 @@ def evaluate(
         check_target(csv, overwrite)
     with progress_bar("Evaluating", "scores", quiet) as progress:
         rows = protocol.evaluate(
-            root, weights, sigma, device=device, progress=progress, notice=tell
+            root, weights, sigma, device=device, ensemble=ensemble, progress=progress, notice=tell
         )
     if csv:
         protocol.write_rows(rows, csv, overwrite=overwrite)

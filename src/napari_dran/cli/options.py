@@ -49,7 +49,10 @@ Strength = Annotated[
 ]
 DenoiseEnsemble = Annotated[
     int | None,
-    typer.Option(help="Orientations of each slice to average, 1 to 8.", show_default="1"),
+    typer.Option(
+        help="Orientations of each slice to average when denoising, 1 to 8: as many times longer.",
+        show_default="1",
+    ),
 ]
 Table = Annotated[
     Path | None,

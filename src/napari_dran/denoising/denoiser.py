@@ -152,14 +152,13 @@ class Denoiser:
         WeightsError
             Weights that are unknown, or for other images.
         """
+        ensemble = check_ensemble(ensemble)
         volume = as_volume(image, axes)
         letter = slice_axis(volume.axes, axis)
         indices = slice_indices(volume.shape, volume.axes, axis)
         card = self._card_for(volume.rgb)
         windows = choose_windows(volume, window, contrast_limits, indices)
-        return Plan(
-            self, volume.data, volume.axes, letter, indices, windows, card, check_ensemble(ensemble)
-        )
+        return Plan(self, volume.data, volume.axes, letter, indices, windows, card, ensemble)
 
     def stream(
         self,
@@ -171,7 +170,10 @@ class Denoiser:
         contrast_limits: tuple[float, float] | None = None,
         ensemble: int = 1,
     ) -> Iterator[Step]:
-        """Denoise slice by slice: :meth:`plan`, then :meth:`Plan.steps`."""
+        """Denoise slice by slice: :meth:`plan`, then :meth:`Plan.steps`.
+
+        With an ensemble a slice comes several times, see there.
+        """
         plan = self.plan(
             image,
             axes=axes,

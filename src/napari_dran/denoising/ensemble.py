@@ -37,6 +37,11 @@ def check_ensemble(ensemble: int) -> int:
     return int(ensemble)
 
 
+def units(ensemble: int) -> tuple[str, str]:
+    """Return what progress counts, one and several: slices, or with an ensemble passes."""
+    return ("slice", "slices") if ensemble == 1 else ("pass", "passes")
+
+
 def estimates(
     predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, ensemble: int
 ) -> Iterator[np.ndarray]:

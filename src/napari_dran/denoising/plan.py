@@ -13,6 +13,7 @@ from ..intensity import Window
 from ..noise import GREY_LEVELS, median_of_positive, sigma_of_slice
 from ..noise_kind import NoiseKind, noise_kind
 from ..slices import Index, sample_evenly
+from .ensemble import units
 from .provenance import Provenance
 from .suggestion import suggest_weights
 
@@ -87,8 +88,8 @@ class Plan:
 
     @property
     def units(self) -> str:
-        """What is counted: "slices", or with an ensemble "passes" over them."""
-        return "slices" if self.ensemble == 1 else "passes"
+        """What steps are counted in, see :func:`~napari_dran.denoising.ensemble.units`."""
+        return units(self.ensemble)[1]
 
     @property
     def window(self) -> Window | None:
@@ -179,6 +180,9 @@ class Plan:
 
     def steps(self) -> Iterator[Step]:
         """Run the network, yielding the noise of one slice after the other.
+
+        With an ensemble the slices of a batch come once for each pass: a step takes the
+        place of the earlier one of its slice, so subtract from the image as it was.
 
         Closing the iterator stops between two passes and frees device memory.
 

@@ -65,8 +65,7 @@ class Predictor:
         """
         pixels = slice_shape[0] * slice_shape[1]
         fits = devices.choose_batch(self.device, pixels, self._per_pixel)
-        size = wanted or fits
-        return size if self._most_pixels is None else max(1, min(size, self._most_pixels // pixels))
+        return self._at_most(wanted or fits, pixels)
 
     def estimates(
         self,
@@ -141,7 +140,8 @@ class Predictor:
     def _predict(self, images: np.ndarray) -> np.ndarray:
         """Run (N, channels, H, W) in parts, smaller ones where memory runs out."""
         parts: list[np.ndarray] = []
-        done, size = 0, len(images)
+        pixels = images.shape[2] * images.shape[3]
+        done, size = 0, self._at_most(len(images), pixels)
         while done < len(images):
             noise = self._forward(images[done : done + size])
             if noise is not None:
@@ -150,12 +150,15 @@ class Predictor:
                 continue
             # Here, outside the handler, the failed pass holds no memory any more.
             devices.free_cache(self.device)
-            pixels = images.shape[2] * images.shape[3]
             if size == 1:
                 raise devices.out_of_memory(self.device, pixels, self._per_pixel)
             size = max(1, size // 2)
             self._most_pixels = size * pixels
         return np.concatenate(parts)
+
+    def _at_most(self, size: int, pixels: int) -> int:
+        """Return a batch of ``size`` slices, or as many as are known to fit."""
+        return size if self._most_pixels is None else max(1, min(size, self._most_pixels // pixels))
 
     def _forward(self, images: np.ndarray) -> np.ndarray | None:
         """Run the network once; None if memory ran out."""

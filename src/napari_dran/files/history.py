@@ -43,4 +43,6 @@ def short_texts(entry: Mapping[str, Any]) -> list[str]:
         words.append(str(entry["weights"]))
         if isinstance(entry.get("strength"), int | float):
             words.append(f"strength {entry['strength']:g}")
+        if entry.get("ensemble", 1) != 1:
+            words.append(f"ensemble {entry['ensemble']}")
     return [" ".join(words[:n]) for n in range(len(words), 0, -1)]

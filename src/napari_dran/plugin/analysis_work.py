@@ -135,6 +135,7 @@ class AnalysisWork(ThreadWork):
         from ..analysis import measure
         from ..analysis.agreement import compare
         from ..analysis.denoising_first import steps
+        from ..denoising.ensemble import units
         from ..slices import slice_indices
 
         arguments = self.recipe.arguments()
@@ -151,9 +152,8 @@ class AnalysisWork(ThreadWork):
         if self.compares:
             told = self._progress(0, total, [(count, f"{self.task.doing} the noisy image, slice")])
             noisy = network.run(self.volume, **{**arguments, "denoise": False}, progress=told)
-        several = self.recipe.denoise is not None and self.recipe.denoise.ensemble > 1
-        denoising = "Denoising, pass" if several else "Denoising, slice"
-        phases = [(first, denoising), (count, f"{self.task.doing}, slice")]
+        one, _ = units((chosen or {}).get("ensemble", 1))
+        phases = [(first, f"Denoising, {one}"), (count, f"{self.task.doing}, slice")]
         told = self._progress(total - first - count, total, phases)
         found = network.run(self.volume, **arguments, progress=told)
         self.tell("reading", "Measuring…")
@@ -165,7 +165,7 @@ class AnalysisWork(ThreadWork):
     def _progress(
         self, before: int, total: int, phases: Sequence[tuple[int, str]]
     ) -> Callable[[int, int], bool]:
-        """Make what the library calls with (slices done, slices in all) of one pass."""
+        """Make what the library calls with (steps done, steps in all) of one pass."""
 
         def told(done: int, _: int) -> bool:
             rest = done

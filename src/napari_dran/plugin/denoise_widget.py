@@ -11,6 +11,7 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
+from ..denoising.ensemble import units
 from ..errors import DranError
 from .denoise_panel import DenoisePanel
 from .docking import ParentWatch
@@ -199,8 +200,8 @@ class DenoiseWidget(DenoisePanel):
         self.progress.max, self.progress.value = total, done
         spent = time.monotonic() - self._started
         left = f", about {duration(spent / done * (total - done))} left" if done else ""
-        one = "Slice" if self._running.work.recipe.ensemble == 1 else "Pass"
-        self._say(f"{one} {done} of {total}{left}")
+        one, _ = units(self._running.work.recipe.ensemble)
+        self._say(f"{one.capitalize()} {done} of {total}{left}")
 
     def _on_end(self, state: str, value: Any) -> None:
         run, self._running = self._running, None

@@ -83,14 +83,14 @@ class Begun:
 
 @dataclass(frozen=True)
 class Cleaned:
-    """One slice of a run.
+    """One slice of a run, after one pass.
 
     Parameters
     ----------
     step : Step
         Its place and its noise.
     pixels : ndarray
-        The clean slice.
+        The clean slice, or what it is after the passes so far.
     """
 
     step: Step
@@ -166,7 +166,7 @@ class Work:
         Yields
         ------
         Begun or Cleaned
-            The arrays, then the slices in order.
+            The arrays, then the slices in order; with an ensemble once for each pass.
 
         Returns
         -------

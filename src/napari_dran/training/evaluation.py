@@ -81,6 +81,7 @@ def evaluate(
     *,
     method: Method | None = None,
     device: str = AUTO,
+    ensemble: int = 1,
     progress: Callable[[int, int], object] | None = None,
     notice: Callable[[str], object] = lambda sentence: None,
 ) -> list[Row]:
@@ -103,6 +104,8 @@ def evaluate(
         Measure this instead of weights.
     device : str
         "auto", or a torch device.
+    ensemble : int
+        Orientations that weights average, 1 to 8.
     progress : callable, optional
         Gets the number of scores done and in all.
     notice : callable
@@ -124,7 +127,7 @@ def evaluate(
 
     _check_sigmas(sigmas)
     paths = corpus_files(root)
-    run: Method = method or NetworkMethod(weights, device)
+    run: Method = method or NetworkMethod(weights, device, ensemble=ensemble)
     rows: list[Row] = []
     skipped: list[str] = []
     done, total = 0, len(paths) * len(sigmas)
