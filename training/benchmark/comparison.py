@@ -139,4 +139,5 @@ def differences_table(
                 digits = DIGITS[score]
                 cells = [markdown.with_interval(i, digits, signed=True) if i else "" for i in found]
                 rows.append([titles.get(other, other), f"{sigma:g}", *cells])
-    return markdown.table([TITLES[score], "sigma", *columns], rows) if rows else ""
+    heading = f"{TITLES[score]}: {titles.get(name, name)}, minus"
+    return markdown.table([heading, "sigma", *columns], rows) if rows else ""
