@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..intensity import Window
+from ..slices import Index
 from ..volume import not_numbers
 
 MAX_STRENGTH = 2.0
@@ -72,6 +74,33 @@ def blend(
     if strength > 0:
         _subtract(clean, noise, strength, window)
     return clean
+
+
+def blend_parts(
+    image: np.ndarray, noise: np.ndarray, strength: float, size: int = 1_000_000
+) -> Generator[tuple[Index, np.ndarray], None, None]:
+    """Blend a large image part by part.
+
+    Parameters
+    ----------
+    image, noise : ndarray
+        Of one shape.
+    strength : float
+        See :func:`blend`.
+    size : int
+        Pixels in a part, or in a row of the first axis if that is more.
+
+    Yields
+    ------
+    index : Index
+        Selects the part.
+    pixels : ndarray
+        Its clean pixels.
+    """
+    rows = max(1, size // max(1, image[0].size))
+    for first in range(0, len(image), rows):
+        index = (slice(first, first + rows),)
+        yield index, blend(image[index], noise[index], strength)
 
 
 def check_dtype(dtype: np.dtype[Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from . import devices
 from .blending import blend, check_strength
 from .ensemble import check_ensemble
 from .images import as_volume
-from .plan import Plan, Step
+from .plan import Plan, PlanOptions, Step
 from .predictor import Predictor
 from .result import Denoised
 from .suggestion import COLOUR, GREY
@@ -160,53 +160,35 @@ class Denoiser:
         windows = choose_windows(volume, window, contrast_limits, indices)
         return Plan(self, volume.data, volume.axes, letter, indices, windows, card, ensemble)
 
-    def stream(
-        self,
-        image: np.ndarray | Volume,
-        *,
-        axes: str | None = None,
-        window: str | tuple[float, float] | Window = DEFAULT_WINDOW,
-        axis: int | str = 0,
-        contrast_limits: tuple[float, float] | None = None,
-        ensemble: int = 1,
-    ) -> Iterator[Step]:
+    def stream(self, image: np.ndarray | Volume, **options: Unpack[PlanOptions]) -> Iterator[Step]:
         """Denoise slice by slice: :meth:`plan`, then :meth:`Plan.steps`.
 
         With an ensemble a slice comes several times, see there.
         """
-        plan = self.plan(
-            image,
-            axes=axes,
-            window=window,
-            axis=axis,
-            contrast_limits=contrast_limits,
-            ensemble=ensemble,
-        )
-        return plan.steps()
+        return self.plan(image, **options).steps()
 
     def run(
         self,
         image: np.ndarray | Volume,
         *,
-        axes: str | None = None,
-        window: str | tuple[float, float] | Window = DEFAULT_WINDOW,
-        axis: int | str = 0,
         strength: float = 1.0,
-        contrast_limits: tuple[float, float] | None = None,
-        ensemble: int = 1,
         progress: Callable[[int, int], object] | None = None,
+        **options: Unpack[PlanOptions],
     ) -> Denoised:
         """Denoise a whole image.
 
         Parameters
         ----------
-        image, axes, window, axis, contrast_limits, ensemble
+        image : ndarray, dask array, or Volume
             As for :meth:`plan`.
         strength : float
             Share of the noise to subtract, from 0 to 2; 0 changes nothing.
         progress : callable, optional
             Called with (slices done, slices in all), with an ensemble (passes done,
             passes in all); returns False to cancel.
+        **options
+            ``axes``, ``window``, ``axis``, ``contrast_limits`` and ``ensemble``, as for
+            :meth:`plan`.
 
         Returns
         -------
@@ -221,14 +203,7 @@ class Denoiser:
             As for :meth:`plan` and :meth:`Plan.steps`.
         """
         strength = check_strength(strength)
-        plan = self.plan(
-            image,
-            axes=axes,
-            window=window,
-            axis=axis,
-            contrast_limits=contrast_limits,
-            ensemble=ensemble,
-        )
+        plan = self.plan(image, **options)
         plan = replace(plan, data=np.asarray(plan.data))
         clean = plan.data.copy()
         noise = np.zeros(clean.shape, dtype=np.float32)

@@ -13,6 +13,7 @@ from ..volume import AXES_PATTERN, Volume, guess_axes
 from .blending import check_strength
 from .denoiser import AUTO, Denoiser
 from .lazy import denoise_lazily, is_dask
+from .plan import PlanOptions
 
 METADATA_KEY = "napari_dran"
 """Key in the metadata of a denoised layer that holds its history."""
@@ -85,20 +86,13 @@ def denoise(
     """
     strength = check_strength(strength)
     denoiser = Denoiser(weights, device=device, batch=batch)
+    options: PlanOptions = {"axes": axes, "window": window, "axis": axis, "ensemble": ensemble}
     if hasattr(image, "as_layer_data_tuple"):
-        return _denoise_layer(denoiser, image, axes, window, axis, strength, ensemble, progress)
+        return _denoise_layer(denoiser, image, options, strength, progress)
     data = image.data if isinstance(image, Volume) else image
     if is_dask(data):
-        return denoise_lazily(denoiser, image, axes, window, axis, strength, ensemble=ensemble)
-    result = denoiser.run(
-        image,
-        axes=axes,
-        window=window,
-        axis=axis,
-        strength=strength,
-        ensemble=ensemble,
-        progress=progress,
-    )
+        return denoise_lazily(denoiser, image, strength, **options)
+    result = denoiser.run(image, strength=strength, progress=progress, **options)
     for note in result.notes:
         warnings.warn(note, stacklevel=2)
     return result.image
@@ -107,11 +101,8 @@ def denoise(
 def _denoise_layer(
     denoiser: Denoiser,
     layer: Any,
-    axes: str | None,
-    window: str | tuple[float, float] | Window,
-    axis: int | str,
+    options: PlanOptions,
     strength: float,
-    ensemble: int,
     progress: Callable[[int, int], object] | None,
 ) -> Any:
     data, look, kind = layer.as_layer_data_tuple()
@@ -123,20 +114,17 @@ def _denoise_layer(
     if look.pop("multiscale", False):
         # The levels are copies of the first at lower resolution.
         data = data[0]
-    axes = axes or axes_of_layer(data.shape, bool(look.get("rgb")), look.get("axis_labels", ()))
+    axes = options["axes"] or axes_of_layer(
+        data.shape, bool(look.get("rgb")), look.get("axis_labels", ())
+    )
     limits = tuple(look["contrast_limits"]) if look.get("contrast_limits") else None
-    arguments: dict[str, Any] = {
-        "window": window,
-        "axis": axis,
-        "contrast_limits": limits,
-        "ensemble": ensemble,
-    }
     volume = Volume(data, axes)
+    options = {**options, "axes": None, "contrast_limits": limits}
     if is_dask(data):
-        clean = denoise_lazily(denoiser, volume, strength=strength, **arguments)
+        clean = denoise_lazily(denoiser, volume, strength, **options)
         history = clean.history
     else:
-        result = denoiser.run(volume, strength=strength, progress=progress, **arguments)
+        result = denoiser.run(volume, strength=strength, progress=progress, **options)
         for note in result.notes:
             warnings.warn(note, stacklevel=3)
         clean, history = result.image, result.image.history

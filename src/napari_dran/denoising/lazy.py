@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from ..intensity import DEFAULT_WINDOW, Window
 from ..volume import Volume
 from .blending import blend
 
 if TYPE_CHECKING:
     from .denoiser import Denoiser
+    from .plan import PlanOptions
 
 
 def is_dask(data: Any) -> bool:
@@ -20,31 +20,17 @@ def is_dask(data: Any) -> bool:
 
 
 def denoise_lazily(
-    denoiser: Denoiser,
-    image: Any,
-    axes: str | None = None,
-    window: str | tuple[float, float] | Window = DEFAULT_WINDOW,
-    axis: int | str = 0,
-    strength: float = 1.0,
-    contrast_limits: tuple[float, float] | None = None,
-    ensemble: int = 1,
+    denoiser: Denoiser, image: Any, strength: float = 1.0, **options: Unpack[PlanOptions]
 ) -> Any:
     """Return a lazy dask array, or Volume of one, with one chunk a slice.
 
-    The arguments are those of :meth:`Denoiser.plan`. They are checked, and the
+    The options are those of :meth:`Denoiser.plan`. They are checked, and the
     window is chosen, at once; the network runs when chunks are computed, one at a
     time, as it uses all cores by itself.
     """
     from dask.utils import SerializableLock
 
-    plan = denoiser.plan(
-        image,
-        axes=axes,
-        window=window,
-        axis=axis,
-        contrast_limits=contrast_limits,
-        ensemble=ensemble,
-    )
+    plan = denoiser.plan(image, **options)
     predictor = denoiser.predictor(plan.card)
     predictor.batch_size(plan.slice_shape)  # raises if not even one slice fits
     one_slice = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from .denoiser import Denoiser
 
 LEAST_INSIDE = 0.01
+
+
+class PlanOptions(TypedDict, total=False):
+    """How an image is denoised; what each means is said at :meth:`Denoiser.plan`."""
+
+    axes: str | None
+    window: str | tuple[float, float] | Window
+    axis: int | str
+    contrast_limits: tuple[float, float] | None
+    ensemble: int
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import numpy as np
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
 
+from ..denoising.blending import blend, blend_parts
 from ..slices import Index
 from .layers import METADATA_KEY, add_history, layer_look
 from .pending import watch
-from .worker import Begun, Cleaned, blend_parts
+from .worker import Begun, Cleaned
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -74,8 +75,6 @@ class Result:
 
     def set_strength(self, strength: float) -> None:
         """Blend anew from the stored noise: the slice in view now, a large rest soon."""
-        from ..denoising import blend
-
         self.strength = strength
         if self._entry:
             self.finish(self._entry)
@@ -99,8 +98,6 @@ class Result:
 
     def blend_view(self, event: Any = None) -> None:
         """Blend the slice in view, if the last change of strength did not reach it yet."""
-        from ..denoising import blend
-
         if not self._stale or self.viewer.dims.ndisplay != 2:
             return
         index = slice_in_view(self.layer, self.viewer.dims)

@@ -267,35 +267,6 @@ def look_at(
     return plan, devices
 
 
-def blend_parts(
-    image: np.ndarray, noise: np.ndarray, strength: float, size: int = 1_000_000
-) -> Generator[tuple[Index, np.ndarray], None, None]:
-    """Blend a large image part by part.
-
-    Parameters
-    ----------
-    image, noise : ndarray
-        Of one shape.
-    strength : float
-        See ``denoising.blend``.
-    size : int
-        Pixels in a part, or in a row of the first axis if that is more.
-
-    Yields
-    ------
-    index : Index
-        Selects the part.
-    pixels : ndarray
-        Its clean pixels.
-    """
-    from ..denoising import blend
-
-    rows = max(1, size // max(1, image[0].size))
-    for first in range(0, len(image), rows):
-        index = (slice(first, first + rows),)
-        yield index, blend(image[index], noise[index], strength)
-
-
 def unforeseen(error: Exception, doing: str = "Denoising") -> WorkerError:
     """Wrap an error that is not one of ours; its traceback stays with it."""
     wrapped = WorkerError(f"{doing} failed: {type(error).__name__}: {error}")
