@@ -104,6 +104,26 @@ def test_other_windows_keep_values_in_range() -> None:
     assert ranges.max() > 0.9
 
 
+def test_clipped_crops_end_at_their_white_without_noise() -> None:
+    recipe = replace(PLAIN, noise=(Noise(sigma=(20, 20)),), clipped=0.5)
+    noisy, noise = NoisyCrops([image()], 1, recipe).batch(200, step=0)
+    clean = noisy - noise
+    white = noisy.flatten(1).amax(1)
+    clipped = noisy.flatten(1).amin(1) >= 0
+    assert 0.4 < clipped.float().mean() < 0.6
+    assert 0.6 <= white[clipped].min() <= white[clipped].max() <= 1
+    assert white[~clipped].max() > 1
+    # At the white neither crop goes on, and many pixels of the two are there at once.
+    one = clipped & ((clean >= white[:, None, None, None] - 1e-6).flatten(1).float().mean(1) > 0.2)
+    assert one.any()
+    for dirty, pure, top in zip(noisy[one], clean[one], white[one], strict=True):
+        assert pure.max() <= top + 1e-6
+        saturated = pure > top - 1e-6
+        assert (dirty[saturated] == top).float().mean() > 0.5
+    same, _ = NoisyCrops([image()], 1, replace(recipe, clipped=0.0)).batch(200, step=0)
+    assert same[~clipped].equal(noisy[~clipped])
+
+
 def test_grey_network_sees_a_mix_of_colours() -> None:
     colour = image(3, modality="skin")
     batch, _ = NoisyCrops([colour, image()], 1, PLAIN).batch(200, step=0)

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..errors import InputError
 from .data import TrainingImage
 from .noise_models import add_noise
-from .planting import with_planes, with_spots
+from .planting import with_lines, with_planes, with_spots
 from .recipe import Recipe
 
 RARE_SHARE = 0.15
@@ -28,6 +28,10 @@ SCALES = (2, 3)
 
 LOWEST_CONTRAST = 0.3
 INVERTED_SHARE = 0.3
+
+BRIGHTEST = 2.5
+LOWEST_WHITE = 0.6
+"""Of clipped crops: most they are brightened, and the darkest white they end at."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +121,21 @@ class NoisyCrops:
         -------
         noisy, noise : Tensor
             float32 (size, channels, crop, crop), in units of [0, 1] images. The
-            noisy crops are not clipped.
+            noisy crops are not clipped, but for the recipe's share.
         """
         seeds = np.random.SeedSequence([self.recipe.seed, process, step]).generate_state(2)
         # Choices are drawn on the CPU: sizes that depend on them need no waiting there.
         choices = torch.Generator().manual_seed(int(seeds[0]))
         pixels = torch.Generator(self.device).manual_seed(int(seeds[1]))
         clean = self._clean(size, choices)
-        noisy = add_noise(clean, self.recipe.noise, pixels)
-        return noisy, noisy - clean
+        if not self.recipe.clipped:
+            noisy = add_noise(clean, self.recipe.noise, pixels)
+            return noisy, noisy - clean
+        gain, white = self._exposure(size, choices)
+        clean = clean * gain
+        noisy = torch.minimum(add_noise(clean, self.recipe.noise, pixels), white)
+        noisy = torch.where(white.isfinite(), noisy.clamp_min(0), noisy)
+        return noisy, noisy - torch.minimum(clean, white)
 
     def _clean(self, size: int, choices: torch.Generator) -> Tensor:
         other = 4 - self.channels
@@ -144,7 +154,17 @@ class NoisyCrops:
             shown = with_planes(shown, self.recipe.flat, choices)
         if self.recipe.spots:
             shown = with_spots(shown, self.recipe.spots, choices)
+        if self.recipe.lines:
+            shown = with_lines(shown, self.recipe.lines, choices)
         return shown
+
+    def _exposure(self, size: int, choices: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw by how much each crop is brightened, and the white it ends at."""
+        draws = torch.rand((3, size, 1, 1, 1), generator=choices)
+        clipped = draws[0] < self.recipe.clipped
+        gain = torch.where(clipped, 1 + (BRIGHTEST - 1) * draws[1], 1.0)
+        white = torch.where(clipped, LOWEST_WHITE + (1 - LOWEST_WHITE) * draws[2], torch.inf)
+        return gain.to(self.device), white.to(self.device)
 
     def _cut(self, pool: Pool, count: int, choices: torch.Generator) -> list[Tensor]:
         """Cut ``count`` crops from images of one kind, coarse ones apart."""

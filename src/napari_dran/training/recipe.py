@@ -131,6 +131,12 @@ class Recipe:
     spots : float
         Share of crops with a few small discs planted, as small as lesions can be,
         so that the network learns not to take them for noise.
+    lines : float
+        The same with thin lines, as vessels, septa and fibres are.
+    clipped : float
+        Share of crops, brightened up to 2.5 times, whose noisy values end at black
+        and at a white of 0.6 to 1, as those of detectors and files do: where a scan
+        is saturated, there is no noise.
     loss : {"l1", "l2", "charbonnier"}
         On the residual; L1 in the paper.
     learning_rate : float, optional
@@ -200,6 +206,8 @@ class Recipe:
     windows: float = 0.25
     flat: float = 0.0
     spots: float = 0.0
+    lines: float = 0.0
+    clipped: float = 0.0
 
     loss: Literal["l1", "l2", "charbonnier"] = "l1"
     learning_rate: float | None = None
@@ -230,7 +238,8 @@ class Recipe:
         }  # fmt: skip
         for name, lowest in at_least.items():
             self._check(name, lowest, LARGEST_SEED)
-        for name in ("coarse", "windows", "flat", "spots", "cooldown", "annealing"):
+        shares = ("coarse", "windows", "flat", "spots", "lines", "clipped")
+        for name in (*shares, "cooldown", "annealing"):
             self._check(name, 0, 1)
         for name in ("validation_share", "averaging"):
             self._check(name, 0, 0.999999)
