@@ -140,6 +140,41 @@ def test_preview_denoises_only_the_slice_in_view(
     assert "scan (preview)" not in viewer.layers
 
 
+def test_preview_of_an_ensemble_can_be_cancelled_between_passes(
+    widget: Any, viewer: ViewerModel, network: Any, ramp: np.ndarray, qtbot: Any
+) -> None:
+    network.delay = 0.1
+    viewer.add_image(ramp, name="scan")
+    widget.ensemble.value = 8
+    widget.preview.native.click()
+    assert widget.cancel.enabled
+    assert not widget.progress.native.isHidden()
+    qtbot.waitUntil(lambda: network.calls >= 1, timeout=5000)
+    widget.cancel.native.click()
+    assert "Cancelling" in widget.status.value
+    assert not widget.cancel.enabled
+    qtbot.waitUntil(lambda: widget._previewing is None, timeout=5000)
+    assert network.calls < 8
+    assert "no preview was made" in widget.status.value
+    assert [layer.name for layer in viewer.layers] == ["scan"]
+    assert widget.preview.enabled
+    assert widget.progress.native.isHidden()
+
+
+def test_closing_the_widget_stops_its_preview(
+    widget: Any, viewer: ViewerModel, network: Any, ramp: np.ndarray, qtbot: Any
+) -> None:
+    network.delay = 0.1
+    viewer.add_image(ramp, name="scan")
+    widget.ensemble.value = 8
+    widget.preview.native.click()
+    qtbot.waitUntil(lambda: network.calls >= 1, timeout=5000)
+    widget.close_down()
+    qtbot.waitUntil(lambda: widget._previewing is None, timeout=5000)
+    assert network.calls < 8
+    assert [layer.name for layer in viewer.layers] == ["scan"]
+
+
 def test_preview_of_a_channel_has_the_window_of_that_channel(
     widget: Any, viewer: ViewerModel, run: Callable[[], Any], ramp: np.ndarray, qtbot: Any
 ) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
@@ -50,7 +49,7 @@ class DenoiseWidget(DenoisePanel):
         self._input = InputSection(self, self._viewer, self._engine)
         self._results = ResultSection(self, self._viewer)
         self._running: Run | None = None
-        self._previewing: Any = None
+        self._previewing: Preview | None = None
         self._preview_layer: Any = None
         self._started = 0.0
         self._closed = True
@@ -113,19 +112,19 @@ class DenoiseWidget(DenoisePanel):
         except DranError as error:
             self._complain(str(error))
             return
-        worker = create_worker(preview.compute, _start_thread=False)
-        worker.returned.connect(lambda pixels: self._on_preview(preview, pixels))
-        worker.finished.connect(self._on_preview_end)
-        self._previewing = worker
+        self._previewing = preview
         self._say("Denoising the slice in view…")
         self._show_state()
-        worker.start()
+        preview.start(lambda pixels: self._on_preview(preview, pixels), self._on_preview_end)
 
     def cancel_run(self) -> None:
-        """Stop after the running pass; nothing of the run is kept."""
+        """Stop after the running pass; nothing of the run or preview is kept."""
         if self._running is not None:
             self._running.cancel()
             self._on_progress(0, 0)
+        elif self._previewing is not None:
+            self._previewing.cancel()
+            self._say_cancelling()
 
     def copy_as_python(self) -> None:
         """Put the Python code that does the same on the clipboard."""
@@ -156,8 +155,9 @@ class DenoiseWidget(DenoisePanel):
             return
         self._closed = True
         open_denoisers.remove(self)
-        if self._running is not None:
-            self._running.cancel()
+        for work in (self._running, self._previewing):
+            if work is not None:
+                work.cancel()
         self._input.close()
         self._results.close()
         self._engine.release()
@@ -194,8 +194,7 @@ class DenoiseWidget(DenoisePanel):
             return
         if self._running.cancelled:
             # Here, as the Activity dock has a button for it as well.
-            self.cancel.enabled = False
-            self._say("Cancelling…")
+            self._say_cancelling()
             return
         self.progress.max, self.progress.value = total, done
         spent = time.monotonic() - self._started
@@ -226,6 +225,9 @@ class DenoiseWidget(DenoisePanel):
         if isinstance(pixels, Failed):
             self._fail(pixels.error)
             return
+        if pixels is None or preview.cancelled:
+            self._say("Cancelled: no preview was made.")
+            return
         self._remove_preview()
         active = self._viewer.layers.selection.active
         self._preview_layer = preview.show(pixels)
@@ -244,13 +246,15 @@ class DenoiseWidget(DenoisePanel):
 
     def _show_state(self) -> None:
         """Enable what can be pressed now."""
-        running = self._running is not None
-        idle = not running and self._previewing is None
-        self.run.enabled = self.preview.enabled = idle
-        self.cancel.enabled = running
-        self.progress.visible = running
-        if running:
+        busy = self._running is not None or self._previewing is not None
+        self.run.enabled = self.preview.enabled = not busy
+        self.cancel.enabled = self.progress.visible = busy
+        if busy:
             self.progress.max = 0
+
+    def _say_cancelling(self) -> None:
+        self.cancel.enabled = False
+        self._say("Cancelling…")
 
     def _say(self, text: str) -> None:
         self.status.value = text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.qt.threading import create_worker
 
 from ..volume import Volume
 from .layers import layer_look, place_of_part
@@ -51,16 +54,37 @@ class Preview:
         limits = contrast_limits(source)
         recipe = replace(recipe, axis=0)
         self.work = Work(engine, pixels, recipe, limits, part_of=(volume, self.index))
+        self._stop = Event()
+        self._worker: Any = None
 
-    def compute(self) -> np.ndarray | Failed:
-        """Denoise the slice; call it in a worker.
+    @property
+    def cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._stop.is_set()
 
-        Returns
-        -------
-        ndarray or Failed
-            (height, width) or (height, width, samples), or what went wrong.
+    def start(
+        self,
+        returned: Callable[[np.ndarray | Failed | None], object],
+        finished: Callable[[], object],
+    ) -> None:
+        """Denoise the slice in a thread; returns at once.
+
+        Parameters
+        ----------
+        returned : callable
+            Gets the clean slice, (height, width) or (height, width, samples), or what
+            went wrong, or None if it was cancelled.
+        finished : callable
+            Called last, whatever happened.
         """
-        return self.work.denoise_at_once()
+        self._worker = create_worker(self.work.denoise_at_once, self._stop, _start_thread=False)
+        self._worker.returned.connect(returned)
+        self._worker.finished.connect(finished)
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Stop after the running pass of the network."""
+        self._stop.set()
 
     def show(self, pixels: np.ndarray) -> Image:
         """Add the layer.
@@ -68,7 +92,7 @@ class Preview:
         Parameters
         ----------
         pixels : ndarray
-            From :meth:`compute`.
+            The clean slice.
         """
         look = layer_look(self.source)
         look["translate"] = place_of_part(self.source, start_of(self.index))

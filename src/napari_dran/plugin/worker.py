@@ -188,12 +188,26 @@ class Work:
         except Exception as error:
             return Failed(unforeseen(error))
 
-    def denoise_at_once(self) -> np.ndarray | Failed:
-        """Denoise everything; returns the clean image, or what went wrong."""
+    def denoise_at_once(self, stop: Event) -> np.ndarray | Failed | None:
+        """Denoise everything.
+
+        Parameters
+        ----------
+        stop : Event
+            Once it is set, the running pass of the network is the last.
+
+        Returns
+        -------
+        ndarray, Failed or None
+            The clean image, or what went wrong; None if it was stopped.
+        """
         clean = np.empty(0)
         self.shown.set()
         pieces = self.denoise()
         while True:
+            if stop.is_set():
+                self.close()
+                return None
             try:
                 piece = next(pieces)
             except StopIteration as end:
