@@ -136,6 +136,17 @@ def test_a_filter_correlates_noise_and_keeps_its_strength(name: str) -> None:
     assert neighbours == pytest.approx(math.exp(-1 / (4 * 0.8**2)), abs=0.03)
 
 
+def test_a_given_strength_is_drawn_from_models_that_reach_it() -> None:
+    clean = torch.full((64, 1, 32, 32), 0.5)
+    mixture = (Noise(sigma=(0, 50)), Noise(sigma=(0, 5)))
+    for sigma in (5.0, 50.0):
+        found = (add_noise(clean, mixture, seeded(), sigma) - clean).flatten(1).std(1) * 255
+        assert found.min() > 0.8 * sigma
+        assert found.max() < 1.2 * sigma
+    found = (add_noise(clean, (Noise(sigma=(0, 20)),), seeded(), 50.0) - clean).std() * 255
+    assert found == pytest.approx(20, rel=0.05)
+
+
 def test_correlated_noise_has_the_power_spectrum_of_its_filter() -> None:
     width, sigma, count = 1.0, 0.1, 32
     clean = torch.full((count, 1, 64, 64), 0.5)

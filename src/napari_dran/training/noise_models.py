@@ -195,14 +195,17 @@ def add_noise(
     generator : torch.Generator
         On the device of ``clean``; it decides everything.
     sigma : float, optional
-        Strength in grey levels of 255 in place of a random one, kept inside each
-        model's range.
+        Strength in grey levels of 255 in place of a random one. Models whose range
+        has it are drawn from; if there are none, all of them are, each at the end of
+        its range.
 
     Returns
     -------
     Tensor
         Same shape, not clipped.
     """
+    if sigma is not None:
+        noises = [n for n in noises if n.sigma[0] <= sigma <= n.sigma[1]] or noises
     n, device = len(clean), clean.device
     drawn = torch.rand((2, n, 1, 1, 1), generator=generator, device=device)
     total = sum(noise.weight for noise in noises)
