@@ -13,6 +13,7 @@ from training.benchmark import (
     discs,
     figures,
     flat_field,
+    lines,
     real_noise,
     real_volumes,
     spots,
@@ -134,6 +135,59 @@ def test_a_method_that_flattens_keeps_none() -> None:
     assert [row.kept for row in rows] == pytest.approx([0] * 12, abs=1e-6)
 
 
+@pytest.mark.parametrize("width", lines.WIDTHS)
+@pytest.mark.parametrize("angle", [0.1, 0.6, 2.5])
+def test_a_line_has_its_area_place_and_direction(width: int, angle: float) -> None:
+    cover = lines.Line(30.3, 34.6, angle, width, 3, 1).cover((60, 64))
+    assert cover.sum() == pytest.approx(lines.LENGTH * width, rel=0.03)
+    rows, columns = np.indices(cover.shape)
+    down, right = rows - 30.3, columns - 34.6
+    assert abs((cover * down).sum() / cover.sum()) < 0.05
+    assert abs((cover * right).sum() / cover.sum()) < 0.05
+    across = down * np.cos(angle) - right * np.sin(angle)
+    assert np.sqrt((cover * across**2).sum() / cover.sum()) == pytest.approx(
+        np.sqrt((width**2 + 1) / 12), rel=0.2
+    )
+
+
+def test_lines_on_what_is_saturated_are_as_much_darker_than_white() -> None:
+    scene, line = np.full((64, 64), 1.4), lines.Line(32, 32, 0.0, 3, 5, -1)
+    planted = lines.plant(scene, [line])
+    assert planted.min() == pytest.approx(1 - 5 * lines.SIGMA / GREY_LEVELS)
+    assert planted.max() == pytest.approx(1.4)
+
+
+def test_a_third_of_a_brightened_image_is_white() -> None:
+    clean = random(64, 64)
+    clean[:32] = 0
+    scene = lines.brightened(clean)
+    assert (scene[32:] >= 1).mean() == pytest.approx(1 / 3, abs=0.01)
+    assert {line.sign for line in lines.place(random(128, 128) + 0.6, 0)} == {-1}
+
+
+@pytest.mark.parametrize("exposure", lines.EXPOSURES)
+def test_a_method_that_does_nothing_keeps_every_line(exposure: str) -> None:
+    found = list(lines.contrasts("mri/x.png", random(128, 128), exposure, identity))
+    assert len(found) == len(lines.WIDTHS) * len(lines.CONTRASTS)
+    # Of what is saturated the noise is cut off at white.
+    least = 1 if exposure == lines.AS_IT_IS else 0.9
+    assert min(row.kept for row in found) >= least - 1e-4
+    assert max(row.kept for row in found) <= 1 + 1e-4
+    flat = lines.contrasts(
+        "mri/x.png", random(128, 128), exposure, lambda noisy, s: np.full_like(noisy, 0.5)
+    )
+    assert [row.kept for row in flat] == [0.0] * len(found)
+
+
+def test_lines_are_measured_and_told(corpus: Path, tmp_path: Path) -> None:
+    lines.measure(corpus, tmp_path, ["noisy"])
+    text = lines.tables(tmp_path)
+    assert "| noisy | 100 | 100 | 100 | 100 | 100 | 100 | 100.0 [100.0, 100.0] |" in text
+    before = (tmp_path / "lines/noisy.csv").read_text()
+    lines.measure(corpus, tmp_path, ["noisy"])
+    assert (tmp_path / "lines/noisy.csv").read_text() == before
+
+
 def test_what_is_left_on_a_flat_field() -> None:
     assert flat_field.left(0.5, 25, identity) == pytest.approx(1)
     assert flat_field.left(0.5, 25, lambda n, s: 0.1 * n) == pytest.approx(0.1, rel=1e-5)
@@ -162,7 +216,7 @@ def test_figures_show_scores_and_details(tmp_path: Path) -> None:
     assert drawn[..., :3].std() > 0.05
 
 
-EXPERIMENTS = (clean_image, flat_field, spots, real_noise, real_volumes, figures)
+EXPERIMENTS = (clean_image, flat_field, spots, lines, real_noise, real_volumes, figures)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda module: module.NAME)

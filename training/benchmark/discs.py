@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,18 +47,52 @@ class Spot:
 
 def disc(shape: tuple[int, ...], y: float, x: float, diameter: float) -> np.ndarray:
     """Return which share of each pixel a disc covers, float64 (height, width)."""
+    return covered(
+        shape, y, x, diameter / 2, lambda down, right: down**2 + right**2 <= (diameter / 2) ** 2
+    )
+
+
+def covered(
+    shape: tuple[int, ...],
+    y: float,
+    x: float,
+    radius: float,
+    inside: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Return which share of each pixel a figure covers, float64 (height, width).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Begins with height and width.
+    y, x : float
+        Centre of the figure, in pixels.
+    radius : float
+        No part of it is farther from there.
+    inside : callable
+        Says which points are in it, given how far they are down and right of the centre.
+    """
     cover = np.zeros(shape[:2])
-    reach = int(diameter / 2) + 2
+    reach = int(radius) + 2
     top, left = max(0, int(y) - reach), max(0, int(x) - reach)
     rows = np.arange(top, min(shape[0], int(y) + reach + 1))
     columns = np.arange(left, min(shape[1], int(x) + reach + 1))
     within = (np.arange(FINENESS) + 0.5) / FINENESS - 0.5
     fine_y = (rows[:, None] + within).ravel()[:, None] - y
     fine_x = (columns[:, None] + within).ravel()[None] - x
-    inside = (fine_y**2 + fine_x**2 <= (diameter / 2) ** 2).astype(np.float64)
-    shares = inside.reshape(len(rows), FINENESS, len(columns), FINENESS).mean((1, 3))
+    points = inside(fine_y, fine_x).astype(np.float64)
+    shares = points.reshape(len(rows), FINENESS, len(columns), FINENESS).mean((1, 3))
     cover[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = shares
     return cover
+
+
+def grid(shape: tuple[int, ...], random: np.random.Generator) -> Iterator[tuple[float, float]]:
+    """Yield places (y, x) that lie apart: a grid with jitter."""
+    height, width = shape[:2]
+    for top in range(BORDER, height - BORDER + 1, CELL):
+        for left in range(BORDER, width - BORDER + 1, CELL):
+            y, x = np.array([top, left]) + random.uniform(-JITTER, JITTER, 2)
+            yield float(y), float(x)
 
 
 def place(clean: np.ndarray, seed: int) -> list[Spot]:
@@ -81,19 +115,16 @@ def place(clean: np.ndarray, seed: int) -> list[Spot]:
     kinds = [(size, contrast) for size in SIZES for contrast in CONTRASTS]
     random.shuffle(kinds)
     spots: list[Spot] = []
-    height, width = clean.shape
-    for top in range(BORDER, height - BORDER + 1, CELL):
-        for left in range(BORDER, width - BORDER + 1, CELL):
-            y, x = np.array([top, left]) + random.uniform(-JITTER, JITTER, 2)
-            size, contrast = kinds[len(spots) % len(kinds)]
-            under = clean[disc(clean.shape, y, x, size) > 0]
-            around = clean[disc(clean.shape, y, x, size + 2 * RING[1]) > 0]
-            if not under.size or around.mean() < DARKEST:
-                continue
-            room_above, room_below = 1 - under.max(), under.min()
-            sign = 1 if room_above >= room_below else -1
-            if max(room_above, room_below) >= contrast * SIGMA / GREY_LEVELS:
-                spots.append(Spot(float(y), float(x), size, contrast, sign))
+    for y, x in grid(clean.shape, random):
+        size, contrast = kinds[len(spots) % len(kinds)]
+        under = clean[disc(clean.shape, y, x, size) > 0]
+        around = clean[disc(clean.shape, y, x, size + 2 * RING[1]) > 0]
+        if not under.size or around.mean() < DARKEST:
+            continue
+        room_above, room_below = 1 - under.max(), under.min()
+        sign = 1 if room_above >= room_below else -1
+        if max(room_above, room_below) >= contrast * SIGMA / GREY_LEVELS:
+            spots.append(Spot(y, x, size, contrast, sign))
     return spots
 
 

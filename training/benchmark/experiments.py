@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "clean-image": "What is left of a clean image.",
     "flat-field": "Structure made up from pure noise.",
     "spots": "Contrast that small planted lesions keep.",
+    "lines": "Contrast that thin planted lines keep, also where a scan is saturated.",
     "figures": "Figures 5 to 7: images of each category at sigma 50.",
     "real-volumes": "Figure 8: real noisy volumes.",
     "analysis-images": "Denoised images for the three that follow, kept in runs/denoised.",
