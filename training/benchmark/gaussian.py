@@ -15,6 +15,7 @@ from . import markdown
 from . import methods as known
 from .comparison import DIGITS, Scores, differences_table, means_table, modalities_table
 from .images import TestImage, test_images
+from .networks import read_facts
 from .scoring import Options, as_levels, measure_methods
 
 NAME = "gaussian"
@@ -33,9 +34,9 @@ LEARNT = 0.1
 TEXT = """\
 White Gaussian noise of standard deviation sigma, in grey levels of 255, is added to clean images
 without clipping, from a fixed seed for each image. Networks are not told sigma; "same training" is
-that of the section on ablations: the same few steps for each, run once and as they are, so those
-rows compare with each other and not with the shipped weights, which run as the product runs them:
-at [two scales](concepts/network.md#two-scales), and held to
+that of the section on ablations: the same few steps for each{steps},
+run once and as they are, so those rows compare with each other and not with the shipped weights,
+which run as the product runs them: at [two scales](concepts/network.md#two-scales), and held to
 [white noise](concepts/network.md#only-white-noise-goes). An
 [ensemble](concepts/network.md#self-ensemble) is an option of the product. Outputs are clipped to
 [0, 1]; PSNR with a data range of 1, SSIM with Gaussian weights; means over images, whose number
@@ -81,12 +82,27 @@ def tables(results: Path) -> str:
     ]
     return markdown.paragraphs(
         "## Gaussian noise (Table 2)",
-        TEXT,
+        TEXT.format(steps=_steps(results)),
         *means,
         _untaught(scores, titles),
         markdown.folded("By modality, with 95 % intervals", markdown.paragraphs(*modalities)),
         *_differences(scores, titles),
     )
+
+
+def _steps(results: Path) -> str:
+    """Say how many steps those trained alike were given, grey and colour."""
+    facts = read_facts(results)
+    kinds = {
+        kind: sorted({int(facts[n]["steps"]) for n in facts if n.endswith("-colour") is colour})
+        for kind, colour in (("grey", False), ("colour", True))
+    }
+    said = [
+        f"{' or '.join(f'{n:,}' for n in steps)} for {kind} images"
+        for kind, steps in kinds.items()
+        if steps
+    ]
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _untaught(scores: Scores, titles: dict[str, str]) -> str:
