@@ -113,7 +113,8 @@ def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
         place.grid(alpha=0.2)
         place.spines[["top", "right"]].set_visible(False)
     figure.suptitle(
-        f"{name}: one line a run, each validated on val images of its own choice", fontsize=9
+        f"{name}: one line a run; runs differ in the val images and noise of their scores",
+        fontsize=9,
     )
     figure.savefig(PICTURES / f"{name}.png", dpi=110)
 
