@@ -13,6 +13,7 @@ from ..intensity import Window, normalise, restore
 from ..noise import constant_areas
 from . import devices
 from .ensemble import estimates
+from .saturation import limit_beside, saturated_areas
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +90,8 @@ class Predictor:
         list of ndarray
             float32, in the image's unit, zero where nothing may change. Slices
             that are constant, or wholly outside their window, have none; nor have
-            constant areas. The last of ``ensemble`` is the best.
+            constant areas, and next to saturated ones it is limited. The last of
+            ``ensemble`` is the best.
 
         Raises
         ------
@@ -102,25 +104,26 @@ class Predictor:
         """
         nothing = [np.zeros(pixels.shape, dtype=np.float32) for pixels in slices]
         asked = [
-            (number, pixels, window)
+            (number, pixels, window, constant_areas(pixels))
             for number, (pixels, window) in enumerate(zip(slices, windows, strict=True))
             if window is not None and _holds_anything(pixels, window)
         ]
         if not asked:
             yield from [nothing] * ensemble
             return
-        inputs = [_pad_small(normalise(_channels_first(p), window)) for _, p, window in asked]
-        changing = [_may_change(pixels, window) for _, pixels, window in asked]
+        inputs = [_pad_small(normalise(_channels_first(p), window)) for _, p, window, _ in asked]
+        changing = [_may_change(p, window, constant) for _, p, window, constant in asked]
+        saturated = [saturated_areas(p, constant) for _, p, _, constant in asked]
         for predicted in estimates(self._predict, np.stack(inputs), ensemble):
             noises = list(nothing)
-            for (number, pixels, window), noise, where in zip(
-                asked, predicted, changing, strict=True
+            for (number, pixels, window, _), noise, where, white in zip(
+                asked, predicted, changing, saturated, strict=True
             ):
                 cropped = _crop_small(noise, pixels.shape[:2])
                 restored = restore(
                     cropped[0] if pixels.ndim == 2 else np.moveaxis(cropped, 0, -1), window
                 )
-                noises[number] = np.where(where, restored, np.float32(0))
+                noises[number] = np.where(where, limit_beside(restored, white), np.float32(0))
             yield noises
 
     def noise_of(
@@ -195,9 +198,8 @@ def _holds_anything(pixels: np.ndarray, window: Window) -> bool:
     return any(_varies(sample) for sample in _channels_first(pixels))
 
 
-def _may_change(pixels: np.ndarray, window: Window) -> np.ndarray:
+def _may_change(pixels: np.ndarray, window: Window, constant: np.ndarray) -> np.ndarray:
     """Tell of each value of a slice whether noise may be taken from it."""
-    constant = constant_areas(pixels)
     changing: np.ndarray = window.contains(pixels)
     changing &= ~(constant if pixels.ndim == 2 else constant[..., None])
     return changing
