@@ -67,10 +67,11 @@ def limit_beside(noise: np.ndarray, saturated: np.ndarray) -> np.ndarray:
 
     near = binary_dilation(saturated, np.ones((3, 3), bool), iterations=REACH) & ~saturated
     # What is next to saturated areas is what must be judged, so it tells nothing of the noise.
-    seen = uniform_filter((~near).astype(np.float32), SIDE)
+    seen = uniform_filter((~near).astype(np.float32), SIDE)[near]
     limited = noise.copy()
     for plane in np.moveaxis(limited if noise.ndim == 3 else limited[..., None], -1, 0):
-        strength = np.where(near | saturated, np.float32(0), np.abs(plane))
-        most = LARGEST * uniform_filter(strength, SIDE) / np.maximum(seen, 1 / SIDE**2)
-        plane[near] = np.clip(plane, -most, most)[near]
+        strength = np.abs(plane)
+        strength[near | saturated] = 0
+        most = LARGEST * uniform_filter(strength, SIDE)[near] / np.maximum(seen, 1 / SIDE**2)
+        plane[near] = np.clip(plane[near], -most, most)
     return limited
