@@ -61,7 +61,7 @@ class Detections:
     image : Volume
         What was looked at: the image, or the denoised one.
     axes : str
-        Axes of the image without channels: "[t][z]yx".
+        Axes of the image without channels: ``[t][z]yx``.
     axis : str
         The axis that slices were cut across.
     card : Card

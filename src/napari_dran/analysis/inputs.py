@@ -29,7 +29,7 @@ class Planes:
         One for each channel of the network; the same one several times for a grey
         image.
     axes : str
-        Theirs: "[t][z]yx".
+        Theirs: ``[t][z]yx``.
     notes : tuple of str
         What the user should know about how they were made.
     """

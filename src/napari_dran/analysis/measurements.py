@@ -69,7 +69,7 @@ def measure(
     Parameters
     ----------
     labels : Volume
-        Integers, axes "[t][z]yx"; 0 is background.
+        Integers, axes ``[t][z]yx``; 0 is background.
     image : Volume, optional
         What the mean intensity is taken from.
     scores : mapping, optional
@@ -247,7 +247,7 @@ def _rounded(value: object) -> object:
 
 
 def _channels_last(image: Volume) -> np.ndarray:
-    """Return a view with the axes "[t][z]yx" and perhaps channels, without alpha."""
+    """Return a view with the axes ``[t][z]yx`` and perhaps channels, without alpha."""
     data = np.asarray(image.data)
     if image.rgb:
         return data[..., :COLOUR_SAMPLES]

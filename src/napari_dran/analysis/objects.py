@@ -76,7 +76,7 @@ def number_objects(
         int32 of every pixel. "mask": 0 and 1. "slices": objects that are numbered in
         each slice by itself. "classes": numbers of classes, which stay.
     axes : str
-        "[t][z]yx".
+        ``[t][z]yx``.
     across : str
         The axis that slices were cut across.
     kind : {"mask", "slices", "classes"}

@@ -16,7 +16,7 @@ class Segmentation:
     Parameters
     ----------
     labels : Volume
-        int32, axes "[t][z]yx", with the image's geometry: 0 background, each object
+        int32, axes ``[t][z]yx``, with the image's geometry: 0 background, each object
         a number of its own, through all time points; of classes, the number of the class.
     probability : Volume
         float32, the same axes: how likely each pixel belongs to an object.
