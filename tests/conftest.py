@@ -60,7 +60,10 @@ def cuda_available() -> bool:
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """Folder of real medical images that lies beside a developer's checkout."""
+    """Folder of real medical images that lies beside a developer's checkout.
+
+    Some may not be passed on, so a clone has none, and what needs them is skipped there.
+    """
     folder = Path(os.environ.get("NAPARI_DRAN_CORPUS", ROOT.parent / "shared" / "corpus"))
     if not folder.is_dir():
         pytest.skip(f"needs the image corpus, not found at {folder}")

@@ -46,7 +46,7 @@ def test_error_in_a_pipe_has_no_colour(tmp_path: Path) -> None:
     assert "\x1b" not in result.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX signals")
 @pytest.mark.parametrize(
     ("words", "network"),
     [
@@ -96,7 +96,7 @@ def test_ctrl_c(
     assert [path.name for path in tmp_path.iterdir()] == [scan.name]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals")
 def test_on_a_terminal_there_is_a_bar_and_red(scan: Path, grey: Path, tmp_path: Path) -> None:
     import pty
 

@@ -139,7 +139,7 @@ def test_data_and_evaluation_need_no_training_packages() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no POSIX signals")
 def test_ctrl_c_saves_and_the_same_command_goes_on(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
     command = [sys.executable, "-m", "napari_dran", "train", folder, "-o", output, *TINY]

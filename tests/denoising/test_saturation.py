@@ -9,12 +9,16 @@ import pytest
 
 from napari_dran import read_volume
 from napari_dran.denoising import denoise
-from napari_dran.denoising.saturation import LARGEST, REACH, limit_beside, saturated_areas
+from napari_dran.denoising.saturation import LARGEST, REACH, NoiseLimit, saturated_areas
 from napari_dran.noise import constant_areas
 
 
 def saturated(pixels: np.ndarray) -> np.ndarray:
     return saturated_areas(pixels, constant_areas(pixels))
+
+
+def limit(pixels: np.ndarray) -> NoiseLimit:
+    return NoiseLimit(pixels, constant_areas(pixels))
 
 
 @pytest.fixture
@@ -50,7 +54,7 @@ def test_colour_is_saturated_where_all_samples_are(fat: np.ndarray) -> None:
 def test_a_septum_stays_and_noise_goes(fat: np.ndarray) -> None:
     noise = np.where(fat < 1500, -2000, fat - 2000.0).astype(np.float32)
     noise[:, 64:96], noise[:, 98:] = 30, 30
-    limited = limit_beside(noise, saturated(fat))
+    limited = limit(fat)(noise)
     # All around the septum is saturated.
     np.testing.assert_array_equal(limited[:, 96:98], 0)
     # Farther from it than the reach nothing changes.
@@ -65,15 +69,15 @@ def test_a_septum_stays_and_noise_goes(fat: np.ndarray) -> None:
 
 def test_nothing_is_limited_where_nothing_is_saturated() -> None:
     noise = np.random.default_rng(0).normal(0, 9, (40, 50)).astype(np.float32)
-    assert limit_beside(noise, np.zeros((40, 50), bool)) is noise
+    assert limit(noise)(noise) is noise
 
 
 def test_each_sample_of_a_colour_image_has_a_limit_of_its_own(fat: np.ndarray) -> None:
     grey = np.random.default_rng(2).normal(0, 20, fat.shape).astype(np.float32)
     noise = np.stack([grey, 3 * grey, 0 * grey], axis=-1)
-    limited = limit_beside(noise, saturated(fat))
+    limited = limit(fat)(noise)
     for sample in range(3):
-        alone = limit_beside(np.ascontiguousarray(noise[..., sample]), saturated(fat))
+        alone = limit(fat)(np.ascontiguousarray(noise[..., sample]))
         np.testing.assert_allclose(limited[..., sample], alone, rtol=1e-6)
 
 

@@ -149,7 +149,9 @@ def test_permission_refused(tmp_path, monkeypatch):
 
 
 # The same, refused by a real file system; as root, or on Windows, there is no such folder.
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do anything")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is refused to root"
+)
 def test_no_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(FileWriteError, match="no permission"):

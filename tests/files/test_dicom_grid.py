@@ -33,6 +33,7 @@ def test_slices_are_sorted_by_position_not_by_name_or_number(knee: Path) -> None
     ("name", "axes", "unit", "spacing"),
     [
         ("US1_UNCR", "yxs", "pixel", (1, 1)),
+        # Named by those who made it: two frames of ultrasound.
         ("OBXXXX1A_2frame", "tyxs", "mm", (0.2622879, 0.2622879)),
         ("JPGLosslessP14SV1_1s_1f_8b", "yx", "mm", (0.254767, 0.254767)),
         ("emri_small", "zyx", "pixel", (1, 1, 1)),

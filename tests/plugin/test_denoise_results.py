@@ -140,13 +140,18 @@ def test_preview_denoises_only_the_slice_in_view(
     assert "scan (preview)" not in viewer.layers
 
 
+def preview_slowly(widget: Any, viewer: ViewerModel, network: Any, image: np.ndarray) -> None:
+    """Begin the preview of a slice with eight passes of a tenth of a second."""
+    network.delay = 0.1
+    viewer.add_image(image, name="scan")
+    widget.ensemble.value = 8
+    widget.preview.native.click()
+
+
 def test_preview_of_an_ensemble_can_be_cancelled_between_passes(
     widget: Any, viewer: ViewerModel, network: Any, ramp: np.ndarray, qtbot: Any
 ) -> None:
-    network.delay = 0.1
-    viewer.add_image(ramp, name="scan")
-    widget.ensemble.value = 8
-    widget.preview.native.click()
+    preview_slowly(widget, viewer, network, ramp)
     assert widget.cancel.enabled
     assert not widget.progress.native.isHidden()
     qtbot.waitUntil(lambda: network.calls >= 1, timeout=5000)
@@ -164,10 +169,7 @@ def test_preview_of_an_ensemble_can_be_cancelled_between_passes(
 def test_closing_the_widget_stops_its_preview(
     widget: Any, viewer: ViewerModel, network: Any, ramp: np.ndarray, qtbot: Any
 ) -> None:
-    network.delay = 0.1
-    viewer.add_image(ramp, name="scan")
-    widget.ensemble.value = 8
-    widget.preview.native.click()
+    preview_slowly(widget, viewer, network, ramp)
     qtbot.waitUntil(lambda: network.calls >= 1, timeout=5000)
     widget.close_down()
     qtbot.waitUntil(lambda: widget._previewing is None, timeout=5000)

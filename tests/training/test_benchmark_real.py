@@ -18,7 +18,8 @@ from training.benchmark import (
     real_volumes,
     spots,
 )
-from training.benchmark.discs import SIZES, Spot, disc, disc_minus_ring, kept, place, plant
+from training.benchmark.discs import SIZES, Spot, disc_minus_ring, kept, spots_for
+from training.benchmark.marks import CONTRASTS, RING, disc, plant
 
 from napari_dran.noise import GREY_LEVELS, add_gaussian
 
@@ -109,9 +110,9 @@ def test_disc_minus_ring_on_a_flat_field_is_near_the_amplitude() -> None:
 def test_spots_lie_apart_within_the_window_and_off_the_background() -> None:
     clean = random(256, 256)
     clean[:, :128] = 0
-    found = place(clean, 3)
-    assert found == place(clean, 3)
-    assert found != place(clean, 4)
+    found = spots_for(clean, 3)
+    assert found == spots_for(clean, 3)
+    assert found != spots_for(clean, 4)
     assert min(spot.x for spot in found) > 120
     assert {spot.size for spot in found} == set(SIZES)
     planted = plant(clean, found)
@@ -119,13 +120,13 @@ def test_spots_lie_apart_within_the_window_and_off_the_background() -> None:
     assert planted.max() <= 1
     for first in found:
         gaps = [np.hypot(first.y - s.y, first.x - s.x) for s in found if s is not first]
-        assert min(gaps) > 2 * discs.RING[1] + max(SIZES) / 2
+        assert min(gaps) > 2 * RING[1] + max(SIZES) / 2
 
 
 def test_a_method_that_does_nothing_keeps_every_spot() -> None:
     rows = list(discs.contrasts("mri/x.png", random(128, 128), identity))
     assert {(row.size, row.contrast) for row in rows} == {
-        (size, contrast) for size in SIZES for contrast in discs.CONTRASTS
+        (size, contrast) for size in SIZES for contrast in CONTRASTS
     }
     assert [row.kept for row in rows] == pytest.approx([1] * len(rows), abs=1e-4)
 
@@ -138,7 +139,7 @@ def test_a_method_that_flattens_keeps_none() -> None:
 @pytest.mark.parametrize("width", lines.WIDTHS)
 @pytest.mark.parametrize("angle", [0.1, 0.6, 2.5])
 def test_a_line_has_its_area_place_and_direction(width: int, angle: float) -> None:
-    cover = lines.Line(30.3, 34.6, angle, width, 3, 1).cover((60, 64))
+    cover = lines.Line(30.3, 34.6, width, 3, angle=angle).cover((60, 64))
     assert cover.sum() == pytest.approx(lines.LENGTH * width, rel=0.03)
     rows, columns = np.indices(cover.shape)
     down, right = rows - 30.3, columns - 34.6
@@ -151,8 +152,8 @@ def test_a_line_has_its_area_place_and_direction(width: int, angle: float) -> No
 
 
 def test_lines_on_what_is_saturated_are_as_much_darker_than_white() -> None:
-    scene, line = np.full((64, 64), 1.4), lines.Line(32, 32, 0.0, 3, 5, -1)
-    planted = lines.plant(scene, [line])
+    scene, line = np.full((64, 64), 1.4), lines.Line(32, 32, 3, 5, -1)
+    planted = plant(scene, [line])
     assert planted.min() == pytest.approx(1 - 5 * lines.SIGMA / GREY_LEVELS)
     assert planted.max() == pytest.approx(1.4)
 
@@ -162,13 +163,13 @@ def test_a_third_of_a_brightened_image_is_white() -> None:
     clean[:32] = 0
     scene = lines.brightened(clean)
     assert (scene[32:] >= 1).mean() == pytest.approx(1 / 3, abs=0.01)
-    assert {line.sign for line in lines.place(random(128, 128) + 0.6, 0)} == {-1}
+    assert {line.sign for line in lines.lines_for(random(128, 128) + 0.6, 0)} == {-1}
 
 
 @pytest.mark.parametrize("exposure", lines.EXPOSURES)
 def test_a_method_that_does_nothing_keeps_every_line(exposure: str) -> None:
     found = list(lines.contrasts("mri/x.png", random(128, 128), exposure, identity))
-    assert len(found) == len(lines.WIDTHS) * len(lines.CONTRASTS)
+    assert len(found) == len(lines.WIDTHS) * len(CONTRASTS)
     # Of what is saturated the noise is cut off at white.
     least = 1 if exposure == lines.AS_IT_IS else 0.9
     assert min(row.kept for row in found) >= least - 1e-4

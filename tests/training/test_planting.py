@@ -65,7 +65,7 @@ def test_lines_are_few_thin_and_of_both_signs(channels: int) -> None:
 
 
 def test_a_line_is_an_arc_of_constant_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_dran.training.planting.MOST_LINES", 1)
+    monkeypatch.setattr("napari_dran.training.planting.MOST_MARKS", 1)
     crops = torch.full((60, 1, 64, 64), 0.5)
     changes = with_lines(crops, 1.0, generator(3)) - crops
     curvatures = []

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_dran.training.corpus import corpus_files, read_image
+from napari_dran.training.evaluation import CATEGORIES
 
 NUCLEI = "nuclei"
 """What tables call ``dsb2018/test``: microscopy, too, but apart from ``test``."""
@@ -52,6 +53,11 @@ def test_images(corpus: Path) -> Iterator[TestImage]:
 
 
 test_images.__test__ = False  # type: ignore[attr-defined]
+
+
+def radiological_images(corpus: Path) -> list[TestImage]:
+    """Return the few grey images of each radiological modality."""
+    return [i for i in grey_images(corpus) if i.modality in CATEGORIES["radiology"]]
 
 
 def grey_images(corpus: Path, count: int = FEW) -> Iterator[TestImage]:

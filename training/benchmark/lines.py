@@ -15,28 +15,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from napari_dran.denoising.saturation import limit_beside, saturated_areas
+from napari_dran.denoising.saturation import NoiseLimit
 from napari_dran.noise import GREY_LEVELS, add_gaussian, constant_areas
-from napari_dran.training.evaluation import CATEGORIES, noise_seed
+from napari_dran.training.evaluation import noise_seed
 from napari_dran.training.methods import Method
 
 from . import methods as known
 from .cards import taught
-from .discs import DARKEST, RING, covered, disc, grid
-from .images import grey_images
+from .images import radiological_images
 from .markdown import paragraphs, table, with_interval
-from .rows import Table, read
-from .scoring import Progress
+from .marks import CONTRASTS, DARKEST, Mark, covered, place, plant
+from .rows import read
+from .scoring import Options, unmeasured
 from .statistics import interval
 
 NAME = "lines"
 METHODS = ("noisy", "nlm", "bm3d", "dran", "dran-grey-real")
 SIGMA = 10.0
 WIDTHS = (1, 2, 3)
-CONTRASTS = (3, 5)
 LENGTH = 20.0
 
 AS_IT_IS, SATURATED = "as it is", "saturated"
@@ -46,20 +46,13 @@ WHITE_FROM = 2 / 3
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line: middle in pixels (y, x), angle in radians, width in pixels, contrast in sigma."""
+class Line(Mark):
+    """A line; its size is the width. The angle is in radians, from x to y."""
 
-    y: float
-    x: float
-    angle: float
-    width: int
-    contrast: int
-    sign: int
+    angle: float = 0.0
 
-    @property
-    def amplitude(self) -> float:
-        """How far it is from white or from what is there, in units of [0, 1] images."""
-        return self.sign * self.contrast * SIGMA / GREY_LEVELS
+    sigma = SIGMA
+    length = LENGTH
 
     def cover(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return which share of each pixel it covers, float64 (height, width)."""
@@ -67,10 +60,10 @@ class Line:
 
         def inside(down: np.ndarray, right: np.ndarray) -> np.ndarray:
             along, across = right * cosine + down * sine, down * cosine - right * sine
-            within: np.ndarray = (abs(along) <= LENGTH / 2) & (abs(across) <= self.width / 2)
+            within: np.ndarray = (abs(along) <= LENGTH / 2) & (abs(across) <= self.size / 2)
             return within
 
-        return covered(shape, self.y, self.x, (LENGTH + self.width) / 2, inside)
+        return covered(shape, self.y, self.x, (LENGTH + self.size) / 2, inside)
 
 
 def brightened(clean: np.ndarray) -> np.ndarray:
@@ -79,33 +72,13 @@ def brightened(clean: np.ndarray) -> np.ndarray:
     return scene
 
 
-def place(scene: np.ndarray, seed: int) -> list[Line]:
-    """Choose lines for a slice; see :func:`training.benchmark.discs.place`."""
-    random = np.random.default_rng(seed)
-    kinds = [(width, contrast) for width in WIDTHS for contrast in CONTRASTS]
-    random.shuffle(kinds)
-    lines: list[Line] = []
-    seen = scene.clip(0, 1)
-    for y, x in grid(scene.shape, random):
-        width, contrast = kinds[len(lines) % len(kinds)]
-        line = Line(y, x, random.uniform(0, np.pi), width, contrast, 1)
-        under = seen[line.cover(scene.shape) > 0]
-        if seen[disc(scene.shape, y, x, LENGTH + 2 * RING[1]) > 0].mean() < DARKEST:
-            continue
-        above, below = 1 - under.max(), under.min()
-        sign = 1 if above >= below else -1
-        if max(above, below) >= contrast * SIGMA / GREY_LEVELS:
-            lines.append(Line(y, x, line.angle, width, contrast, sign))
-    return lines
+def lines_for(scene: np.ndarray, seed: int) -> list[Line]:
+    """Choose lines for a slice, see :func:`training.benchmark.marks.place`."""
 
+    def line(random: np.random.Generator, y: float, x: float, width: int, contrast: int) -> Line:
+        return Line(y, x, width, contrast, angle=random.uniform(0, np.pi))
 
-def plant(scene: np.ndarray, lines: Sequence[Line]) -> np.ndarray:
-    """Put the lines into a scene; where it is beyond white they are darker than white."""
-    planted = scene.astype(np.float64)
-    for line in lines:
-        cover = line.cover(scene.shape)
-        planted += cover * (line.amplitude - (planted - 1).clip(0))
-    return planted
+    return place(scene, seed, WIDTHS, line)
 
 
 @dataclass(frozen=True)
@@ -122,7 +95,7 @@ def contrasts(name: str, clean: np.ndarray, exposure: str, method: Method) -> It
     """Measure a method on one image."""
     saturated = exposure == SATURATED
     scene = brightened(clean) if saturated else clean
-    lines = place(scene, noise_seed(name, 0))
+    lines = lines_for(scene, noise_seed(name, 0))
     seed, sigma = noise_seed(name, SIGMA), SIGMA / GREY_LEVELS
 
     def result(image: np.ndarray) -> np.ndarray:
@@ -131,8 +104,8 @@ def contrasts(name: str, clean: np.ndarray, exposure: str, method: Method) -> It
         clean = method(noisy, sigma)
         if isinstance(method, known.Network):
             # As the product does; without saturated areas it changes nothing.
-            white = saturated_areas(noisy, constant_areas(noisy))
-            clean = noisy - limit_beside(noisy - clean, white)
+            limit = NoiseLimit(noisy, constant_areas(noisy))
+            clean = noisy - limit(noisy - clean)
         return clean.astype(np.float64)
 
     if not lines:
@@ -144,7 +117,7 @@ def contrasts(name: str, clean: np.ndarray, exposure: str, method: Method) -> It
     for line in lines:
         there = line.cover(clean.shape) > 0
         share = (truth * difference)[there].sum() / (truth**2)[there].sum()
-        shares.setdefault((line.width, line.contrast), []).append(float(share))
+        shares.setdefault((line.size, line.contrast), []).append(float(share))
     for (width, contrast), found in sorted(shares.items()):
         yield Kept(width, contrast, len(found), float(np.mean(found)))
 
@@ -153,28 +126,22 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on a few radiological images a modality, as they are and saturated."""
-    images = [i for i in grey_images(corpus) if i.modality in CATEGORIES["radiology"]]
-    work = [(exposure, image) for exposure in EXPOSURES for image in images]
+    images = radiological_images(corpus)
+    work = {(i.name, exposure): (i, exposure) for exposure in EXPOSURES for i in images}
+    keys, parts = ("image", "exposure"), ("width", "contrast")
     for name in methods:
-        method, stem = known.make(name), known.stem(name)
+        method = known.make(name)
         hashes = known.weights(method, channels=1)
-        keys = ("image", "exposure", "width", "contrast")
-        scores = Table(results / NAME / f"{stem}.csv", keys=keys, again=again)
-        scores.check_weights(hashes)
-        measured = {(row["exposure"], row["image"]) for row in scores.rows.values()}
-        for done, (exposure, image) in enumerate(work, start=1):
-            if (exposure, image.name) not in measured:
-                columns = {"image": image.name, "modality": image.modality, "sigma": SIGMA}
-                # Together, so that one row of an image tells of all.
-                for row in list(contrasts(image.name, image.pixels, exposure, method)):
-                    exposed = {**columns, "exposure": exposure, **asdict(row)}
-                    scores.add({**exposed, "weights": hashes})
-            progress(stem, done, len(work))
+        path = results / NAME / f"{known.stem(name)}.csv"
+        for scores, (image, exposure) in unmeasured(
+            path, work, hashes, keys=keys, parts=parts, **options
+        ):
+            columns = {"image": image.name, "modality": image.modality, "sigma": SIGMA}
+            for row in list(contrasts(image.name, image.pixels, exposure, method)):
+                scores.add({**columns, "exposure": exposure, **asdict(row), "weights": hashes})
 
 
 def by_image(rows: Sequence[dict[str, str]]) -> list[float]:
@@ -219,8 +186,9 @@ def tables(results: Path) -> str:
         "## Thin lines",
         f"Lines {LENGTH:.0f} pixels long planted in radiological test slices, bright or dark, then "
         f"noise of sigma {SIGMA:g}; and the same with each slice brightened until a third of what "
-        "is not background is saturated, noise and all. Kept is the difference between the "
-        "denoised image with the lines and the one without them, same noise, of what it is without "
+        "is not background is saturated, noise and all, where networks have the product's "
+        "[limit](concepts/noise.md#saturated-scans). Kept is the difference between the denoised "
+        "image with the lines and the one without them, same noise, of what it is without "
         "noise; with 95 % intervals from resampling images.",
         taught("lines", "planted lines"),
         *parts,

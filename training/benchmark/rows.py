@@ -36,6 +36,11 @@ class Table:
     def __contains__(self, key: tuple[object, ...]) -> bool:
         return tuple(_text(value) for value in key) in self.rows
 
+    def begins(self, key: tuple[object, ...]) -> bool:
+        """Tell whether there is a row whose first key columns are these."""
+        first = tuple(_text(value) for value in key)
+        return any(found[: len(first)] == first for found in self.rows)
+
     def add(self, row: Mapping[str, object]) -> None:
         """Append a row, or put it in place of the one of its key; write the file."""
         values = {column: _text(value) for column, value in row.items()}

@@ -135,6 +135,7 @@ def unmeasured(
     weights: str,
     *,
     keys: Sequence[str] = KEYS,
+    parts: Sequence[str] = (),
     again: bool = False,
     progress: Progress = lambda name, done, total: None,
 ) -> Iterator[tuple[Table, Item]]:
@@ -150,6 +151,9 @@ def unmeasured(
         Hashes of the method's weights.
     keys : sequence of str
         The key columns.
+    parts : sequence of str
+        Columns that tell the rows of one item apart, if it has several. They must be
+        added together, as one of them tells that the item is measured.
     again, progress
         See :class:`Options`.
 
@@ -158,10 +162,10 @@ def unmeasured(
     InputError
         What is there was measured with other weights, and ``again`` is false.
     """
-    table = Table(path, keys, again=again)
+    table = Table(path, (*keys, *parts), again=again)
     table.check_weights(weights)
     for done, (key, item) in enumerate(items.items(), start=1):
-        if key not in table:
+        if not table.begins(key):
             yield table, item
         progress(path.stem, done, len(items))
 

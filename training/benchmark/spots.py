@@ -14,18 +14,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from napari_dran.training.evaluation import CATEGORIES
-
 from . import methods as known
 from .cards import taught
-from .discs import CONTRASTS, SIGMA, SIZES, contrasts
-from .images import grey_images
+from .discs import SIGMA, SIZES, contrasts
+from .images import radiological_images
 from .markdown import folded, paragraphs, table, with_interval
-from .rows import Table, read
-from .scoring import Progress
+from .marks import CONTRASTS
+from .rows import read
+from .scoring import Options, unmeasured
 from .statistics import interval
 
 NAME = "spots"
@@ -38,27 +38,21 @@ def measure(
     corpus: Path,
     results: Path,
     methods: Sequence[str] = METHODS,
-    *,
-    again: bool = False,
-    progress: Progress = lambda name, done, total: None,
+    **options: Unpack[Options],
 ) -> None:
     """Measure methods on a few radiological images a modality."""
-    images = [i for i in grey_images(corpus) if i.modality in CATEGORIES["radiology"]]
+    images = {(i.name,): i for i in radiological_images(corpus)}
     for name in methods:
-        method, stem = known.make(name), known.stem(name)
+        method = known.make(name)
         hashes = known.weights(method, channels=1)
-        scores = Table(
-            results / NAME / f"{stem}.csv", keys=("image", "size", "contrast"), again=again
+        path = results / NAME / f"{known.stem(name)}.csv"
+        found = unmeasured(
+            path, images, hashes, keys=("image",), parts=("size", "contrast"), **options
         )
-        scores.check_weights(hashes)
-        measured = {row["image"] for row in scores.rows.values()}
-        for done, image in enumerate(images, start=1):
-            # The rows of an image are added together, so one of them tells of all.
-            found = [] if image.name in measured else contrasts(image.name, image.pixels, method)
-            for row in list(found):
-                columns = {"image": image.name, "modality": image.modality, "sigma": SIGMA}
+        for scores, image in found:
+            columns = {"image": image.name, "modality": image.modality, "sigma": SIGMA}
+            for row in list(contrasts(image.name, image.pixels, method)):
                 scores.add({**columns, **asdict(row), "weights": hashes})
-            progress(stem, done, len(images))
 
 
 def draw(corpus: Path, results: Path, images: Path) -> None:

@@ -13,7 +13,7 @@ from ..intensity import Window, normalise, restore
 from ..noise import constant_areas
 from . import devices
 from .ensemble import estimates
-from .saturation import limit_beside, saturated_areas
+from .saturation import NoiseLimit
 
 if TYPE_CHECKING:
     import torch
@@ -113,17 +113,17 @@ class Predictor:
             return
         inputs = [_pad_small(normalise(_channels_first(p), window)) for _, p, window, _ in asked]
         changing = [_may_change(p, window, constant) for _, p, window, constant in asked]
-        saturated = [saturated_areas(p, constant) for _, p, _, constant in asked]
+        limits = [NoiseLimit(p, constant) for _, p, _, constant in asked]
         for predicted in estimates(self._predict, np.stack(inputs), ensemble):
             noises = list(nothing)
-            for (number, pixels, window, _), noise, where, white in zip(
-                asked, predicted, changing, saturated, strict=True
+            for (number, pixels, window, _), noise, where, limit in zip(
+                asked, predicted, changing, limits, strict=True
             ):
                 cropped = _crop_small(noise, pixels.shape[:2])
                 restored = restore(
                     cropped[0] if pixels.ndim == 2 else np.moveaxis(cropped, 0, -1), window
                 )
-                noises[number] = np.where(where, limit_beside(restored, white), np.float32(0))
+                noises[number] = np.where(where, limit(restored), np.float32(0))
             yield noises
 
     def noise_of(

@@ -45,33 +45,48 @@ def saturated_areas(pixels: np.ndarray, constant: np.ndarray) -> np.ndarray:
     return areas
 
 
-def limit_beside(noise: np.ndarray, saturated: np.ndarray) -> np.ndarray:
-    """Limit the noise next to saturated areas to what there is around.
+class NoiseLimit:
+    """Limits the noise next to a slice's saturated areas to what there is around.
 
     Parameters
     ----------
-    noise : ndarray
-        float32 (height, width), or (height, width, samples): what the network would
-        take off.
-    saturated : ndarray
-        bool (height, width), from :func:`saturated_areas`.
-
-    Returns
-    -------
-    ndarray
-        Same shape and unit; ``noise`` itself where nothing is saturated.
+    pixels, constant : ndarray
+        See :func:`saturated_areas`.
     """
-    if not saturated.any():
-        return noise
-    from scipy.ndimage import binary_dilation, uniform_filter
 
-    near = binary_dilation(saturated, np.ones((3, 3), bool), iterations=REACH) & ~saturated
-    # What is next to saturated areas is what must be judged, so it tells nothing of the noise.
-    seen = uniform_filter((~near).astype(np.float32), SIDE)[near]
-    limited = noise.copy()
-    for plane in np.moveaxis(limited if noise.ndim == 3 else limited[..., None], -1, 0):
-        strength = np.abs(plane)
-        strength[near | saturated] = 0
-        most = LARGEST * uniform_filter(strength, SIDE)[near] / np.maximum(seen, 1 / SIDE**2)
-        plane[near] = np.clip(plane[near], -most, most)
-    return limited
+    def __init__(self, pixels: np.ndarray, constant: np.ndarray) -> None:
+        saturated = saturated_areas(pixels, constant)
+        self._any = bool(saturated.any())
+        if not self._any:
+            return
+        from scipy.ndimage import binary_dilation, uniform_filter
+
+        self._judged = binary_dilation(saturated, np.ones((3, 3), bool), iterations=REACH)
+        self._near = self._judged & ~saturated
+        # What is next to saturated areas is what must be judged, so it tells nothing of the noise.
+        seen = uniform_filter((~self._near).astype(np.float32), SIDE)[self._near]
+        self._scale = LARGEST / np.maximum(seen, 1 / SIDE**2)
+
+    def __call__(self, noise: np.ndarray) -> np.ndarray:
+        """Limit what the network would take off.
+
+        Parameters
+        ----------
+        noise : ndarray
+            float32, of the slice's shape.
+
+        Returns
+        -------
+        ndarray
+            Same shape and unit; ``noise`` itself where nothing is saturated.
+        """
+        if not self._any:
+            return noise
+        from scipy.ndimage import uniform_filter
+
+        limited = noise.copy()
+        for plane in np.moveaxis(limited if noise.ndim == 3 else limited[..., None], -1, 0):
+            strength = np.where(self._judged, np.float32(0), np.abs(plane))
+            most = self._scale * uniform_filter(strength, SIDE)[self._near]
+            plane[self._near] = np.clip(plane[self._near], -most, most)
+        return limited

@@ -12,14 +12,13 @@ from torch import Tensor
 STEEPEST = 0.5
 """Most that a plane changes from one edge of the crop to the other."""
 
-MOST_SPOTS = 6
+MOST_MARKS = 6
 SMALLEST, WIDEST = 1.5, 8.0
 """Diameter of spots, in pixels."""
 
 FAINTEST, STRONGEST = 0.05, 0.6
 """Contrast of spots and lines, in units of [0, 1] images."""
 
-MOST_LINES = 6
 THINNEST, THICKEST = 0.7, 3.0
 """Width of lines, in pixels."""
 
@@ -59,19 +58,11 @@ def with_spots(crops: Tensor, share: float, choices: torch.Generator) -> Tensor:
     crops, share, choices
         See :func:`with_planes`. Sums outside [0, 1] are clipped.
     """
-    n, channels, height, width = crops.shape
-    chosen = torch.rand(n, generator=choices) < share
-    place = torch.rand((2, n, MOST_SPOTS, 1, 1), generator=choices)
-    size, strength, sign = torch.rand((3, n, MOST_SPOTS, 1, 1), generator=choices)
-    count = torch.randint(1, MOST_SPOTS + 1, (n, 1, 1, 1), generator=choices)
-    tint = torch.rand((n, MOST_SPOTS, channels, 1, 1), generator=choices)
-    y, x = torch.arange(height)[:, None], torch.arange(width)[None, :]
-    distance = torch.hypot(y - place[0] * (height - 1), x - place[1] * (width - 1))
+    marks = _Marks(crops, share, 1, choices)
+    (size,) = marks.shape
+    distance = torch.hypot(marks.y, marks.x)
     radius = (SMALLEST + (WIDEST - SMALLEST) * size) / 2
-    discs = (radius - distance + 0.5).clamp(0, 1)
-    there = torch.arange(MOST_SPOTS)[None, :, None, None] < count
-    spots = discs * _contrast(strength, sign) * there * chosen[:, None, None, None]
-    return _added(crops, spots, tint)
+    return marks.added((radius - distance + 0.5).clamp(0, 1))
 
 
 def with_lines(crops: Tensor, share: float, choices: torch.Generator) -> Tensor:
@@ -84,14 +75,9 @@ def with_lines(crops: Tensor, share: float, choices: torch.Generator) -> Tensor:
     crops, share, choices
         See :func:`with_planes`. Sums outside [0, 1] are clipped.
     """
-    n, channels, height, width = crops.shape
-    chosen = torch.rand(n, generator=choices) < share
-    place = torch.rand((2, n, MOST_LINES, 1, 1), generator=choices)
-    angle, bend, size, strength, sign = torch.rand((5, n, MOST_LINES, 1, 1), generator=choices)
-    count = torch.randint(1, MOST_LINES + 1, (n, 1, 1, 1), generator=choices)
-    tint = torch.rand((n, MOST_LINES, channels, 1, 1), generator=choices)
-    y = torch.arange(height)[:, None] - place[0] * (height - 1)
-    x = torch.arange(width)[None, :] - place[1] * (width - 1)
+    marks = _Marks(crops, share, 3, choices)
+    angle, bend, size = marks.shape
+    y, x = marks.y, marks.x
     # Distance to a circle of curvature c through the origin, with u the coordinate along its
     # normal there: R - |p - centre| = f / (1 + sqrt(1 - c f)), f = 2 u - c r^2, which stays
     # exact for straight lines.
@@ -100,20 +86,52 @@ def with_lines(crops: Tensor, share: float, choices: torch.Generator) -> Tensor:
     along = 2 * across - curvature * (y**2 + x**2)
     distance = along.abs() / (1 + (1 - curvature * along).clamp_min(0).sqrt())
     thickness = THINNEST + (THICKEST - THINNEST) * size
-    lines = ((thickness + 1) / 2 - distance).clamp(0, 1) * thickness.clamp_max(1)
-    there = torch.arange(MOST_LINES)[None, :, None, None] < count
-    lines = lines * _contrast(strength, sign) * there * chosen[:, None, None, None]
-    return _added(crops, lines, tint)
+    return marks.added(((thickness + 1) / 2 - distance).clamp(0, 1) * thickness.clamp_max(1))
 
 
-def _contrast(strength: Tensor, sign: Tensor) -> Tensor:
-    # Faint ones are more frequent: they are the ones that are lost.
-    return FAINTEST * (STRONGEST / FAINTEST) ** strength * torch.where(sign < 0.5, -1.0, 1.0)
+class _Marks:
+    """One to six marks a crop: where they lie, and how they are added.
 
+    Parameters
+    ----------
+    crops, share, choices
+        See :func:`with_planes`.
+    numbers : int
+        How many numbers the shape of a mark is made of.
 
-def _added(crops: Tensor, planted: Tensor, tint: Tensor) -> Tensor:
-    # In colour each has a tint, in grey only its contrast.
-    colour = crops.shape[1] > 1
-    coloured = (planted[:, :, None] * tint).sum(1) if colour else planted.sum(1, keepdim=True)
-    coloured = coloured.to(crops.device)
-    return torch.where(coloured == 0, crops, (crops + coloured).clamp(0, 1))
+    Attributes
+    ----------
+    y, x : Tensor
+        (N, marks, H, 1) and (N, marks, 1, W): how far each pixel is from a mark.
+    shape : Tensor
+        (numbers, N, marks, 1, 1), uniform in [0, 1].
+    """
+
+    def __init__(self, crops: Tensor, share: float, numbers: int, choices: torch.Generator) -> None:
+        self._crops = crops
+        n, channels, height, width = crops.shape
+        chosen = torch.rand(n, generator=choices) < share
+        place = torch.rand((2, n, MOST_MARKS, 1, 1), generator=choices)
+        drawn = torch.rand((numbers + 2, n, MOST_MARKS, 1, 1), generator=choices)
+        self.shape, strength, sign = drawn[:numbers], drawn[-2], drawn[-1]
+        count = torch.randint(1, MOST_MARKS + 1, (n, 1, 1, 1), generator=choices)
+        self._tint = torch.rand((n, MOST_MARKS, channels, 1, 1), generator=choices)
+        self.y = torch.arange(height)[:, None] - place[0] * (height - 1)
+        self.x = torch.arange(width)[None, :] - place[1] * (width - 1)
+        # Faint ones are more frequent: they are the ones that are lost.
+        contrast = FAINTEST * (STRONGEST / FAINTEST) ** strength
+        there = torch.arange(MOST_MARKS)[None, :, None, None] < count
+        self._contrast = torch.where(sign < 0.5, -contrast, contrast) * (
+            there & chosen[:, None, None, None]
+        )
+
+    def added(self, cover: Tensor) -> Tensor:
+        """Add them to the crops; ``cover`` is which share of a pixel (N, marks, H, W) each has."""
+        planted = cover * self._contrast
+        # In colour each has a tint, in grey only its contrast.
+        colour = self._crops.shape[1] > 1
+        tinted = (
+            (planted[:, :, None] * self._tint).sum(1) if colour else planted.sum(1, keepdim=True)
+        )
+        tinted = tinted.to(self._crops.device)
+        return torch.where(tinted == 0, self._crops, (self._crops + tinted).clamp(0, 1))
