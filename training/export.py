@@ -18,7 +18,7 @@ from pathlib import Path
 
 from napari_dran.training.cards import export_weights
 from napari_dran.training.checkpoints import find_checkpoint, read_checkpoint
-from napari_dran.training.data import corpus_sources
+from napari_dran.training.manifest import corpus_sources
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src/napari_dran/weights"

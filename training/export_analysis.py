@@ -19,7 +19,7 @@ from pathlib import Path
 from export import CURVES, PACKAGE, PICTURES
 from napari_dran.training.cards import export_weights
 from napari_dran.training.checkpoints import Checkpoint, find_checkpoint, read_checkpoint
-from napari_dran.training.data import corpus_sources
+from napari_dran.training.manifest import corpus_sources
 from napari_dran.training.validation import LOG
 
 TUMOUR_LICENCE = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,7 +156,7 @@ def choose_window(
         if name == "percentile":
             lowest, highest = _robust_range(image, lowest, highest)
         return Window(lowest, highest, name)
-    return _window_of_text(window)
+    return window_of_text(window, window_names())
 
 
 def finite_range(image: np.ndarray) -> tuple[float, float]:
@@ -229,12 +230,26 @@ def _window_of_pair(pair: Any, name: str) -> Window:
     return Window(low, high, name)
 
 
-def _window_of_text(text: str) -> Window:
+def window_of_text(text: str, names: Iterable[str]) -> Window:
+    """Read a window's bounds, LOW:HIGH.
+
+    Parameters
+    ----------
+    text : str
+        In the image's unit.
+    names : iterable of str
+        What else could have been written, for the error.
+
+    Raises
+    ------
+    InputError
+        It is no window, or an empty one.
+    """
     try:
         low, high = (float(bound) for bound in text.split(":"))
     except ValueError:
         raise InputError(
-            f"There is no window {text!r}. Choose one of {', '.join(window_names())}, "
+            f"There is no window {text!r}. Choose one of {', '.join(names)}, "
             "or bounds as LOW:HIGH, e.g. -160:240."
         ) from None
     return Window(low, high)

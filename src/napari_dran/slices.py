@@ -50,7 +50,7 @@ def slice_axis(axes: str, axis: int | str = 0) -> str:
         if len(name) == 1 and name in letters:
             return name
         # Numbers come as text from a command line.
-        if not name.lstrip("-").isdecimal():
+        if not name.removeprefix("-").isdecimal():
             raise _no_such_axis(axes, axis)
         axis = int(name)
     whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
@@ -65,7 +65,7 @@ def _no_such_axis(axes: str, axis: object) -> InputError:
     else:
         allowed = "0, as it is a 2-D image"
     return InputError(
-        f"The image with axes {axes!r} has no slice axis {axis!r}. Expected {allowed}."
+        f"There is no slice axis {axis!r} in an image with axes {axes!r}. Expected {allowed}."
     )
 
 

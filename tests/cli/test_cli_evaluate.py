@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from napari_dran.training import evaluation
+
 COLUMNS = ["image", "modality", "sigma", "psnr", "ssim", "psnr_noisy", "ssim_noisy"]
 
 
@@ -60,5 +62,52 @@ def test_bad_input(refused: Any, images: Path, grey: Path, tmp_path: Path) -> No
     assert "--overwrite" in refused("evaluate", images, "--csv", tmp_path / "old.csv")
     assert "ensemble of 1 to 8" in refused("evaluate", images, "--ensemble", 9)
     assert "0 or more" in refused("evaluate", images, "--weights", grey, "--sigma", -1)
+    assert "expected one that denoises" in refused("evaluate", images, "--weights", "unet-nuclei")
+    assert "folder" in refused("evaluate", images, "--weights", images / "mri")
+
+
+def test_a_bad_image_does_not_stop_the_others(
+    command: Any, images: Path, grey: Path, tmp_path: Path, save_png: Any
+) -> None:
     (images / "mri" / "a.png").write_bytes(b"hello")
-    assert "a.png" in refused("evaluate", images, "--weights", grey)
+    save_png(images / "mri" / "z.png", side=9)
+    table = tmp_path / "scores.csv"
+    words = ["--weights", grey, "--sigma", 25, "--csv", table]
+    result = command("evaluate", images, *words)
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 2
+    assert "a.png" in errors[0]
+    assert "mri/z.png is 13 x 9 pixels" in errors[1]
+    assert "Measured 1 of 3 images, 2 failed." in result.stdout
+    assert [line.split(",")[0] for line in table.read_text().splitlines()[1:]] == ["mri/b.png"]
+    quiet = command("evaluate", images, *words, "--overwrite", "--quiet")
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr.splitlines()) == (1, "", errors)
+
+
+def test_no_image_can_be_measured(command: Any, tmp_path: Path, grey: Path, save_png: Any) -> None:
+    save_png(tmp_path / "images" / "mri" / "z.png", side=9)
+    table = tmp_path / "scores.csv"
+    result = command("evaluate", tmp_path / "images", "--weights", grey, "--csv", table)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "None of the images" in result.stderr.splitlines()[-1]
+    assert not table.exists()
+
+
+def test_ctrl_c_keeps_what_was_measured(
+    command: Any, images: Path, grey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = evaluation.score
+
+    def interrupted(name: str, *rest: Any) -> evaluation.Row:
+        if name == "mri/b.png":
+            raise KeyboardInterrupt
+        return score(name, *rest)
+
+    monkeypatch.setattr(evaluation, "score", interrupted)
+    table = tmp_path / "scores.csv"
+    result = command("evaluate", images, "--weights", grey, "--sigma", 25, "--csv", table)
+    assert result.exit_code == 130
+    assert "Ended early" in result.stderr
+    assert "Wrote 1 rows" in result.stdout
+    assert [line.split(",")[0] for line in table.read_text().splitlines()[1:]] == ["mri/a.png"]

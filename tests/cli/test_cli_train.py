@@ -45,6 +45,8 @@ def test_train_and_denoise_with_the_weights(
     assert shown.exit_code == 0, shown.output
     assert "model: gaussian" in shown.stdout
     assert "validation_sigmas: 10, 25, 50" in shown.stdout
+    assert "betas: 0.9, 0.99" in shown.stdout
+    assert "sigma: 0 to 50" in shown.stdout
     assert "width" not in shown.stdout
     denoised = command("denoise", scan, "-o", tmp_path / "out.nii", "--weights", output)
     assert denoised.exit_code == 0, denoised.output
@@ -53,6 +55,9 @@ def test_train_and_denoise_with_the_weights(
     result = command("train", "--export", tmp_path / "mine-run", "-o", exported, "--name", "last")
     assert result.exit_code == 0, result.output
     assert (read_card(exported).name, read_card(exported).steps) == ("last", 4)
+    words = ("train", "--export", tmp_path / "mine-run", "-o", exported, "--overwrite", "-q")
+    result = command(*words)
+    assert (result.exit_code, result.output) == (0, "")
 
 
 def test_recipe_file_and_options(folder: Path, tmp_path: Path, command: Any) -> None:
@@ -154,7 +159,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(folder: Path, tmp_path: Path)
                 break
         _, rest = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert "The same command goes on from there" in rest
+    assert "The same command goes on from there" in rest.splitlines()[-1]
     assert not output.exists()
     stopped = int(rest.split("Stopped at step ")[1].split(".")[0])
     command[command.index("100000")] = str(stopped + 2)

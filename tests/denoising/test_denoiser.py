@@ -13,6 +13,7 @@ from napari_dran.denoising import Denoiser
 from napari_dran.errors import InputError, WeightsError
 from napari_dran.files import read_volume
 from napari_dran.metrics import psnr
+from napari_dran.network.corners import limit_corners
 from napari_dran.network.dran import DRAN
 from napari_dran.noise import add_gaussian
 from napari_dran.weights import load_weights, read_card, save_weights
@@ -158,13 +159,13 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = DRAN(features=8, blocks=1, layers=2).eval()
     card = save_weights(tmp_path / "mine.safetensors", network, card_for(1, **network.arguments))
-    image = grey(2, 16, 16)
+    image = grey(2, 32, 40)
     denoiser = Denoiser(str(tmp_path / "mine.safetensors"), device="cpu")
     result = denoiser.run(image, window=WINDOW)
     assert result.provenance.sha256 == card.sha256
     stored, _ = load_weights(tmp_path / "mine.safetensors")
     with torch.no_grad():
-        noise = stored(torch.from_numpy(image[:, None] / 1000))[:, 0].numpy() * 1000
+        noise = limit_corners(stored(torch.from_numpy(image[:, None] / 1000)))[:, 0].numpy() * 1000
     np.testing.assert_allclose(result.noise, noise, atol=0.02)
 
 

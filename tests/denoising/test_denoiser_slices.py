@@ -60,10 +60,10 @@ def test_channels_share_a_window_that_is_given(tenth) -> None:
 
 
 def test_colour_samples_go_together_and_alpha_stays(colour_tenth) -> None:
-    image = grey(9, 10, 4, dtype="u2")
+    image = grey(32, 33, 4, dtype="u2")
     result = colour_tenth.run(image, window=WINDOW)
     (seen,) = network_of(colour_tenth).seen
-    assert seen.shape == (1, 3, 9, 10)
+    assert seen.shape == (1, 3, 32, 33)
     np.testing.assert_allclose(seen[0].permute(1, 2, 0), image[..., :3] / 1000, rtol=1e-5)
     np.testing.assert_allclose(result.image[..., :3], 0.9 * image[..., :3], atol=0.5001)
     np.testing.assert_array_equal(result.image[..., 3], image[..., 3])
@@ -102,7 +102,9 @@ def test_narrow_slices_are_padded(tenth, shape) -> None:
 
 
 def test_padding_reflects(tenth) -> None:
-    tenth.run(np.array([[100, 200, 300, 400, 500, 600]] * 8), window=WINDOW)
+    tenth.run(np.array([[100, 200, 300, 400, 500, 600]] * 32), window=WINDOW)
     (seen,) = network_of(tenth).seen
-    row = [0.2, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.5]
+    # 13 pixels on both sides, to and fro.
+    steps = np.arange(-13, 6 + 13) % 10
+    row = 0.1 * (1 + np.minimum(steps, 10 - steps))
     np.testing.assert_allclose(seen[0, 0, 0], row, atol=1e-6)

@@ -79,8 +79,8 @@ def test_an_ensemble_remembers_what_fits_from_pass_to_pass() -> None:
 
 def test_a_slice_too_large_says_what_to_do() -> None:
     denoiser = Denoiser.from_network(Hungry(), card_for(1), device="cpu", batch=4)
-    with pytest.raises(OutOfMemoryError, match=r"A slice of 81 pixels .* crop the image") as caught:
-        denoiser.run(grey(5, 9, 9), window=WINDOW)
+    with pytest.raises(OutOfMemoryError, match=r"A slice of 1,089 pixels .* crop") as caught:
+        denoiser.run(grey(5, 33, 33), window=WINDOW)
     # napari's workers lose RuntimeErrors.
     assert not isinstance(caught.value, RuntimeError)
 

@@ -25,6 +25,7 @@ REAL = (
     "dicom_single/eCT_Supplemental.dcm",
     "dicom_single/emri_small.dcm",
     "dicom_single/JPGLosslessP14SV1_1s_1f_8b.dcm",
+    # Named so by those who made it: two frames of ultrasound.
     "dicom_single/OBXXXX1A_2frame.dcm",
     "dicom_single/US1_UNCR.dcm",
 )

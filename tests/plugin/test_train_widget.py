@@ -105,7 +105,7 @@ def test_trains_on_layers_with_their_own_intensities(
     press(trainer.train)
     status = ended(trainer)
     assert "Done at step 12" in status
-    assert "Training on 2 images, validating on 1 (1 group)" in status
+    assert "Training on 2 images, validating on 1, of 1 of 3 patients" in status
     panel = trainer._results.preview.panel
     clean = panel[:, 80:]
     assert clean.min() == 0

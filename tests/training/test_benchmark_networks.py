@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def small(monkeypatch: pytest.MonkeyPatch, pictures: Path, tmp_path: Path) -> Pa
     monkeypatch.setattr(networks, "NETWORKS", found)
     (tmp_path / "corpus").mkdir()
     for part in ("train", "val"):
-        (tmp_path / "corpus" / part).symlink_to(pictures / "grey")
+        shutil.copytree(pictures / "grey", tmp_path / "corpus" / part)
     return tmp_path / "corpus"
 
 

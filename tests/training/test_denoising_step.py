@@ -91,6 +91,17 @@ def test_validation_uses_the_noise_of_the_recipe() -> None:
     assert (pair.noisy - pair.clean).min() >= -1e-6
 
 
+def test_validation_says_how_strong_the_noise_is_that_was_added() -> None:
+    noise = (Noise("rician", (0, 20)), Noise("gaussian", (5, 30)))
+    images = [image("mri/a.png", (1, 160, 160))]
+    pairs = validation_pairs(images, 1, Recipe(crop=16, noise=noise))
+    # 50 is beyond the reach of both.
+    assert [pair.sigma for pair in pairs] == [10.0, 25.0, 30.0]
+    assert (pairs[2].noisy - pairs[2].clean).std().item() == pytest.approx(30 / 255, rel=0.05)
+    (only,) = validation_pairs(images, 1, Recipe(crop=16, noise=(Noise(sigma=(0, 4)),)))
+    assert only.sigma == 4.0
+
+
 def test_no_images_of_the_kind_to_validate_on() -> None:
     with pytest.raises(InputError, match="colour"):
         validation_pairs([image("a", (1, 20, 20))], 3, Recipe(crop=16))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_dran.errors import InputError, OutputExistsError, WeightsError
+from napari_dran.errors import FileReadError, InputError, OutputExistsError, WeightsError
 from napari_dran.training import methods
 from napari_dran.training.evaluation import Row, evaluate, noise_seed, score, summarise, write_rows
 
@@ -100,7 +101,7 @@ def test_evaluate_a_method(images: Path) -> None:
         for modality in ("ct", "histopathology", "mri")
         for sigma in (10, 50)
     ]
-    assert calls == [(n, 6) for n in range(1, 7)]
+    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(1, {"ct", "mri"}), (3, {"histopathology"})])
@@ -132,6 +133,33 @@ def test_nothing_to_measure(images: Path, tmp_path: Path) -> None:
         evaluate(images, weights_file(tmp_path, 1), device="cpu")
 
 
+@pytest.mark.parametrize("weights", ["unet-nuclei", "maskrcnn-nuclei"])
+def test_weights_of_another_task_are_refused(weights: str) -> None:
+    with pytest.raises(WeightsError, match="expected one that denoises"):
+        methods.NetworkMethod(weights, device="cpu")
+
+
+def test_a_run_is_named_by_its_best_weights(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"got the folder .* Name the file\."):
+        methods.NetworkMethod(tmp_path, device="cpu")
+    best = weights_file(tmp_path, 1).rename(tmp_path / "best.safetensors")
+    with pytest.raises(WeightsError, match=re.escape(f"here {best}, the best")):
+        methods.NetworkMethod(str(tmp_path), device="cpu")
+    with pytest.raises(WeightsError, match="Unknown weights 'none'"):
+        methods.NetworkMethod("none", device="cpu")
+
+
+def test_damaged_weights_end_the_evaluation(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(name: str) -> None:
+        raise WeightsError(f"{name} is damaged")
+
+    monkeypatch.setattr("napari_dran.weights.load_weights", load)
+    with pytest.raises(WeightsError, match="damaged"):
+        evaluate(images, weights_file(tmp_path, 1), device="cpu", failed=pytest.fail)
+
+
 @pytest.mark.parametrize("sigmas", [(), (-1,), (math.nan,)])
 def test_bad_sigmas(images: Path, sigmas: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="0 or more"):
@@ -143,6 +171,61 @@ def test_images_that_are_too_small(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((10, 40), np.uint8)).save(tmp_path / "mri" / "a.png")
     with pytest.raises(InputError, match="40 x 10"):
         evaluate(tmp_path, method=nothing)
+    with pytest.raises(InputError, match="None of the images"):
+        evaluate(tmp_path, method=nothing, failed=lambda sentence: None)
+
+
+def test_bad_images_do_not_stop_the_others(images: Path) -> None:
+    (images / "ct" / "a.png").write_bytes(b"hello")
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(images / "mri" / "small.png")
+    with pytest.raises(FileReadError, match=r"ct.a\.png"):
+        evaluate(images, sigmas=(25,), method=nothing)
+
+    def method(noisy: np.ndarray, sigma: float) -> np.ndarray:
+        # The second sigma fails: the image counts at none.
+        if noisy.ndim == 3 and sigma > 0.1:
+            raise MemoryError("too large")
+        return noisy
+
+    failed: list[str] = []
+    kept: list[Row] = []
+    rows = evaluate(
+        images, sigmas=(10, 50), method=method, failed=failed.append, measured=kept.append
+    )
+    assert [(row.image, row.sigma) for row in rows] == [("mri/a.png", 10), ("mri/a.png", 50)]
+    assert kept == rows
+    assert len(failed) == 3
+    assert "a.png" in failed[0]
+    assert failed[1] == "histopathology/a.png: unexpected MemoryError: too large"
+    assert "mri/small.png is 9 x 9 pixels" in failed[2]
+
+
+def test_rows_measured_before_an_interruption_are_told(images: Path) -> None:
+    def method(noisy: np.ndarray, sigma: float) -> np.ndarray:
+        if noisy.ndim == 3:
+            raise KeyboardInterrupt
+        return noisy
+
+    kept: list[Row] = []
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(images, sigmas=(25,), method=method, failed=pytest.fail, measured=kept.append)
+    assert [row.image for row in kept] == ["ct/a.png"]
+
+
+def test_images_of_other_places_and_formats_are_told(images: Path) -> None:
+    told: list[str] = []
+    (images / "mri" / "deeper").mkdir()
+    for name in ("top.png", "mri/a.tif", "mri/deeper/a.png", "mri/deeper/b.png"):
+        Image.fromarray((GREY * 255).astype(np.uint8)).save(images / name)
+    (images / "manifest.csv").write_text("file,group")
+    (images / ".hidden.png").write_bytes(b"")
+    evaluate(images, sigmas=(25,), method=nothing, notice=told.append)
+    assert told == [
+        "Left out other images: 1 in no folder (e.g. top.png), 1 not .png (e.g. mri/a.tif), "
+        "2 deeper (e.g. mri/deeper/a.png). Only <modality>/*.png are measured."
+    ]
+    with pytest.raises(InputError, match=r"2 in no folder \(e\.g\. a\.png\)"):
+        evaluate(images / "mri" / "deeper", method=nothing)
 
 
 ROW = Row("mri/a.png", "mri", 25.0, 30.0, 0.9, 20.0, 0.5)

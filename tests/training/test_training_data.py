@@ -15,10 +15,10 @@ from napari_dran.errors import InputError
 from napari_dran.training.data import (
     TrainingImage,
     choose_kind,
-    corpus_sources,
     read_folder,
     split,
 )
+from napari_dran.training.manifest import corpus_sources
 from napari_dran.training.recipe import Recipe
 
 
@@ -128,7 +128,7 @@ def test_patients_are_told_apart_by_manifest_folder_or_file(tmp_path: Path) -> N
 
     assert groups(Recipe()) == ["p1/a.png", "p1/b.png", "p2/a.png"]
     assert groups(Recipe(split_by="folder")) == ["p1", "p1", "p2"]
-    with pytest.raises(InputError, match="'file' and 'group'"):
+    with pytest.raises(InputError, match="'file' and 'patient' or 'group'"):
         groups(Recipe(split_by="manifest"))
     write_manifest(
         tmp_path, [{"file": "p1/a.png", "group": "x"}, {"file": "p2/a.png", "group": "x"}]

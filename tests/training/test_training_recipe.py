@@ -54,12 +54,45 @@ def test_values_of_yaml() -> None:
         ({"learning_rate": -1}, "learning rate above 0"),
         ({"learning_rate": "nan"}, "learning rate above 0"),
         ({"validation_sigmas": []}, "noise levels of 0 or more"),
+        ({"validation_sigmas": ["nan"]}, "noise levels of 0 or more"),
+        ({"validation_sigmas": 25}, r"25\. Expected a list such as validation_sigmas: \[25\]\."),
+        ({"noise": "gaussian"}, r"'gaussian'\. Expected a list such as noise: \[{model: rician"),
+        ({"noise": ["gaussian"]}, r"noise cannot be \['gaussian'\]\. Expected a list such as"),
+        ({"noise": [{"sigma": 5}]}, r"noise\.0\.sigma cannot be 5\. Expected .* sigma: \[0, 20\]"),
+        ({"noise": [{"model": "speckle", "width": [1]}]}, r"noise\.0\.width cannot be \[1\]\. Exp"),
+        ({"network": 5}, "Expected keys and values such as network: {features: 32}"),
+        ({"betas": [0.9]}, r"betas cannot be \[0\.9\]\. Expected a list such as betas: \[0\.9, "),
+        ({"betas": [0.9, 0.99, 1]}, r"0\.99, 1\]\. Expected a list such as betas: \[0\.9, 0\.99"),
+        ({"betas": [2, 3]}, r"betas of 0 or more and below 1, got \[2\.0, 3\.0\]"),
+        ({"betas": [0.9, "nan"]}, "betas of 0 or more and below 1"),
+        ({1: 2}, "unknown key '1'"),
+        ({"task": "segment", "noise": 25}, r"25\. Expected a list such as noise: \[0, 25\]"),
+        ({"window": "bogus"}, "no window 'bogus'. Choose one of auto, percentile"),
+        (
+            {"window": "contrast-limits"},
+            "no window 'contrast-limits'. Choose one of auto",
+        ),
+        ({"window": "240:-160"}, "window 240:-160 is empty"),
+        ({"window": 1250}, "Expected text in quotes such as window: '20:50'"),
+        ({"axis": "sagitall"}, "no slice axis 'sagitall' .* Expected 0"),
+        ({"axis": 7}, "no slice axis 7 .* Expected 0"),
+        ({"axis": "--1"}, "no slice axis '--1'"),
         ({"resize": 32}, "smaller than the crop"),
     ],
 )
 def test_bad_values(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        make_recipe(values)
+        make_any_recipe(values)
+
+
+@pytest.mark.parametrize("window", ["auto", "percentile", "Lung", "-160:240"])
+def test_windows(window: str) -> None:
+    assert make_recipe({"window": window}).window == window
+
+
+@pytest.mark.parametrize("axis", [0, -1, "2", "x", "Sagittal"])
+def test_axes(axis: int | str) -> None:
+    assert make_recipe({"axis": axis}).axis == axis
 
 
 def test_files(tmp_path: Path) -> None:

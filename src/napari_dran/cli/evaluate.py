@@ -9,10 +9,11 @@ import typer
 from rich.table import Table
 
 from ..training import evaluation as protocol
-from .console import default, progress_bar, show, tell
+from .console import default, fail, progress_bar, show, tell
+from .shell import SOME_FILES_FAILED
 
 if TYPE_CHECKING:
-    from ..training.evaluation import Mean
+    from ..training.evaluation import Mean, Row
 
 SIGMAS = list(default(protocol.evaluate, "sigmas"))
 
@@ -40,20 +41,54 @@ def evaluate(
     """Measure weights on clean images to which known noise is added.
 
     Gaussian noise is added without clipping; the network is not told how much.
+    An image that cannot be measured does not stop the others, and what was
+    measured before Ctrl-C is kept.
     """
     from ..files.atomic import check_target
 
     if csv:
         check_target(csv, overwrite)
-    with progress_bar("Evaluating", "scores", quiet) as progress:
-        rows = protocol.evaluate(
-            root, weights, sigma, device=device, ensemble=ensemble, progress=progress, notice=tell
-        )
-    if csv:
-        protocol.write_rows(rows, csv, overwrite=overwrite)
+    rows: list[Row] = []
+    failures: list[str] = []
+
+    def failed(sentence: str) -> None:
+        failures.append(sentence)
+        fail(sentence)
+
+    try:
+        with progress_bar("Evaluating", "images", quiet) as progress:
+            protocol.evaluate(
+                root,
+                weights,
+                sigma,
+                device=device,
+                ensemble=ensemble,
+                progress=progress,
+                notice=(lambda sentence: None) if quiet else tell,
+                failed=failed,
+                measured=rows.append,
+            )
+    except BaseException:  # Ctrl-C too: hours of work may lie in the rows
+        if rows:
+            if not quiet:
+                tell("Ended early. These are the images measured by then:", "yellow")
+            _report(rows, csv, overwrite=overwrite, quiet=quiet)
+        raise
+    _report(rows, csv, overwrite=overwrite, quiet=quiet)
+    if failures:
+        if not quiet:
+            good, bad = len({row.image for row in rows}), len(failures)
+            show(f"Measured {good} of {good + bad} images, {bad} failed.")
+        raise typer.Exit(SOME_FILES_FAILED)
+
+
+def _report(rows: list[Row], csv: Path | None, *, overwrite: bool, quiet: bool) -> None:
+    """Show the means, and write the rows."""
     if not quiet:
         show(table_of(protocol.summarise(rows)))
-        if csv:
+    if csv:
+        protocol.write_rows(rows, csv, overwrite=overwrite)
+        if not quiet:
             show(f"Wrote {len(rows)} rows to {csv}.")
 
 

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from ..errors import InputError
+
+WITH_EXPORT = ("export_run", "output", "name", "licence", "overwrite", "quiet")
+"""Parameters of ``train`` that matter where nothing is trained."""
 
 
 def recipe_file(
@@ -18,10 +23,17 @@ def recipe_file(
     from ..training.recipe_file import read_recipe
 
     values = read_recipe(config)
-    folders = [values.pop(key, None) for key in ("data", "validation")]
-    places = [None if f is None else config.parent / str(f) for f in folders]
+    places = [_folder(config, key, values.pop(key, None)) for key in ("data", "validation")]
     # A recipe's validation images belong to its own data.
     return values, data or places[0], validation or (None if data else places[1])
+
+
+def _folder(config: Path, key: str, value: object) -> Path | None:
+    if isinstance(value, list | dict):
+        raise InputError(
+            f"The recipe's {key} cannot be {value!r}. Expected a folder, e.g. {key}: ~/scans."
+        )
+    return None if value is None else config.parent / Path(str(value)).expanduser()
 
 
 def setting(text: str) -> tuple[str, Any]:
@@ -44,7 +56,28 @@ def set_noise(values: dict[str, Any], models: list[str] | None, sigma: str | Non
         except ValueError:
             raise InputError(f"Expected --sigma LOW:HIGH, got {sigma!r}, e.g. 0:50.") from None
         noises = values.get("noise", [{}])
-        values["noise"] = [{**entry, "sigma": (low, high)} for entry in noises]
+        # What is no list of models the recipe's checks refuse, with an example.
+        if isinstance(noises, list):
+            values["noise"] = [
+                {**entry, "sigma": (low, high)} if isinstance(entry, Mapping) else entry
+                for entry in noises
+            ]
+
+
+def refuse_with_export(context: typer.Context) -> None:
+    """Raise InputError if images or options were given although nothing is trained."""
+    given = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in WITH_EXPORT or source is None or source.name != "COMMANDLINE":
+            continue
+        option = parameter.param_type_name == "option"
+        given.append(parameter.opts[0] if option else str(parameter.name).upper())
+    if given:
+        raise InputError(
+            f"With --export nothing is trained, so {', '.join(given)} would do nothing. Leave "
+            f"{'it' if len(given) == 1 else 'them'} out, or train without --export."
+        )
 
 
 def refuse_with_task(task: object, options: Mapping[str, object]) -> None:

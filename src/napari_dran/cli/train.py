@@ -11,10 +11,24 @@ import typer
 from ..errors import InputError
 from ..training.analysis_recipe import AnalysisRecipe
 from ..training.recipe import NOISE_NAMES, Noise, Recipe
-from .console import default, progress_bar, tell
+from .console import default, tell
 from .interrupt import first_ctrl_c
-from .recipe_options import recipe_file, refuse_with_task, set_noise, setting
-from .trained import check_output, export, finish, told_analysis, told_denoiser
+from .recipe_options import (
+    recipe_file,
+    refuse_with_export,
+    refuse_with_task,
+    set_noise,
+    setting,
+)
+from .trained import (
+    check_output,
+    check_start,
+    export,
+    finish,
+    told_analysis,
+    told_denoiser,
+    training_bars,
+)
 
 
 def _default(name: str) -> str:
@@ -24,6 +38,7 @@ def _default(name: str) -> str:
 
 
 def train(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Argument(metavar="[DATA]", help="Folder of clean images, or of images with labels."),
@@ -136,7 +151,9 @@ def train(
     does after a crash.
     """
     if export_run is not None:
-        export(export_run, check_output(output, overwrite), name, licence, overwrite=overwrite)
+        refuse_with_export(context)
+        output = check_output(output, overwrite)
+        export(export_run, output, name, licence, overwrite=overwrite, quiet=quiet)
         return
     if not fast_dev_run:
         check_output(output, overwrite)
@@ -170,7 +187,8 @@ def train(
     quiet = quiet or os.environ.get("LOCAL_RANK", "0") != "0"
     folder = run or (Path("run") if output is None else output.with_name(f"{output.stem}-run"))
     told = told_analysis if isinstance(recipe, AnalysisRecipe) else told_denoiser
-    with progress_bar("Training", "steps", quiet) as progress, first_ctrl_c() as stop:
+    with first_ctrl_c() as stop, training_bars(quiet) as (reading, progress):
+        check_start(recipe, folder, device, tensorboard)
         options: dict[str, Any] = {
             "run": folder, "validation": validation, "device": device, "stop": stop,
             "fast_dev_run": fast_dev_run, "progress": progress,
@@ -184,7 +202,7 @@ def train(
         else:
             from ..training.run import train as train_denoiser
 
-            options |= {"processes": processes, "tensorboard": tensorboard}
+            options |= {"processes": processes, "tensorboard": tensorboard, "reading": reading}
             outcome = train_denoiser(data, recipe, **options)
     if outcome.leader:
         finish(outcome, folder, output, name, licence, overwrite=overwrite, quiet=quiet)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 _NO_NOISE = (0.0, 0.0)
+_RANGES = ("sigma range", "sigma", "noise", "width")
 MOST_NAMES = 8
 """Classes that are listed when weights are imported."""
 
@@ -148,6 +149,6 @@ def _show_value(title: str, value: Any, indent: int = 0) -> None:
                 _show_value(title, entry, indent)
             return
         words = [f"{entry:g}" if isinstance(entry, float) else str(entry) for entry in value]
-        limits = len(words) == 2 and all(isinstance(entry, float | int) for entry in value)
+        limits = title.rstrip(":") in _RANGES and len(words) == 2
         value = (" to " if limits else ", ").join(words)
     show(f"{'  ' * indent}{title:<{14 if indent == 0 else 0}} {value}")

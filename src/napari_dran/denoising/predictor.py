@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from ..weights import Card
 
 
+LEAST_SIDE = 32
+"""In pixels. Smaller slices are reflected up to it: in one of 16 the corners that
+:mod:`~napari_dran.network.corners` holds back are most of it."""
+
+
 class Predictor:
     """Predicts the noise of slices with one network on one device.
 
@@ -215,11 +220,9 @@ def _channels_first(pixels: np.ndarray) -> np.ndarray:
 
 
 def _pad_small(image: np.ndarray) -> np.ndarray:
-    """Reflect an image (channels, height, width) up to the smallest size allowed."""
-    from ..network.dran import SMALLEST_SIDE
-
+    """Reflect an image (channels, height, width) up to :data:`LEAST_SIDE`."""
     for axis in (1, 2):
-        missing = SMALLEST_SIDE - image.shape[axis]
+        missing = LEAST_SIDE - image.shape[axis]
         if missing > 0:
             pad = [(0, 0)] * 3
             pad[axis] = (missing // 2, missing - missing // 2)

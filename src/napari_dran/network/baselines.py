@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from .dran import check_input
@@ -40,12 +41,34 @@ class DnCNN(nn.Module):
             ]
         parts.append(nn.Conv2d(features, channels, 3, padding=1))
         self.layers = nn.Sequential(*parts)
+        for part in parts[2:-1:3]:
+            delta_orthogonal_(part.weight)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor) -> Tensor:
         """Predict the noise of (N, channels, H, W), in the image's units."""
         check_input(image, self.channels)
         noise: Tensor = self.layers(image)
         return noise
+
+
+@torch.no_grad()
+def delta_orthogonal_(weight: Tensor) -> None:
+    """Fill a convolution's weights so that it turns features, and blurs nothing.
+
+    An orthogonal matrix in the middle of the kernel and zeros around it: Xiao et al.,
+    "Dynamical Isometry and a Mean Field Theory of CNNs", ICML 2018. Random kernels mix
+    neighbours anew in each layer, and of the noise, which neighbours do not share, too
+    little comes through 17 of them to learn from: with batches of 4 colour crops
+    DnCNN predicted no noise at all for 2000 steps.
+
+    Parameters
+    ----------
+    weight : Tensor
+        (features, features, side, side), side odd.
+    """
+    features, _, height, width = weight.shape
+    weight.zero_()
+    weight[:, :, height // 2, width // 2] = nn.init.orthogonal_(torch.empty(features, features))
 
 
 class ResidualMID(DnCNN):

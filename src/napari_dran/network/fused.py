@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .blocks import DynamicConv2d, DynamicResidualAttentionBlock, KernelAttention, NoiseGate
+from .corners import QuietCorners
 from .dran import DRAN, check_input
 from .scales import MultiScale
 from .whiteness import WhiteOnly
@@ -113,6 +114,8 @@ def _fuse_block(block: DynamicResidualAttentionBlock) -> nn.Sequential:
 def fuse(network: nn.Module, scales: int = 1, white: bool = False) -> nn.Module:
     """Return what ``network`` is run as: its fastest exact form, and what its card asks for.
 
+    Of a :class:`DRAN`, with :class:`~napari_dran.network.corners.QuietCorners`.
+
     Parameters
     ----------
     network : Module
@@ -123,6 +126,9 @@ def fuse(network: nn.Module, scales: int = 1, white: bool = False) -> nn.Module:
     white : bool
         Hold its noise to be white, see :class:`~napari_dran.network.whiteness.WhiteOnly`.
     """
-    fused = FusedDRAN(network) if isinstance(network, DRAN) else deepcopy(network).eval()
+    if isinstance(network, DRAN):
+        fused: nn.Module = QuietCorners(FusedDRAN(network))
+    else:
+        fused = deepcopy(network).eval()
     scaled = MultiScale(fused, scales) if scales > 1 else fused
     return WhiteOnly(scaled) if white else scaled

@@ -11,10 +11,11 @@ from ..denoising.devices import choose_device
 from .analysis import AnalysisModule, LabelledCropsData, average_precision, validation_score
 from .analysis_recipe import AnalysisRecipe
 from .analysis_start import images_and_held, start_analysis
-from .data import corpus_sources
 from .fit import Outcome, begun, fit, is_finished
 from .labelled import LabelledImage
 from .machine import chosen_precision, device_name
+from .manifest import corpus_sources
+from .module import DIGEST, images_digest
 from .recipe import missing_package
 from .supervision import BEST, Supervision
 from .validation import TrainingReport
@@ -114,15 +115,17 @@ def train_analysis(
         precision=chosen_precision(recipe.precision, chosen),  # type: ignore[arg-type]
         steps=2 if fast_dev_run else recipe.steps,
     )
-    before = None if fast_dev_run else begun(folder, recipe, len(images), notice)
+    names = images_digest(images, held)
+    before = None if fast_dev_run else begun(folder, recipe, len(images), names, notice)
     if before is not None and is_finished(before, recipe):
         return Outcome(before.step, False, folder / BEST)
     network, start = start_analysis(recipe, notice)
     facts = {
         **start,
         "images": len(images),
+        DIGEST: names,
         "device": device_name(chosen),
-        "data": corpus_sources(data),
+        "data": {**start.get("data", {}), **corpus_sources(data)},
     }
     module = AnalysisModule(recipe, network, facts)
     supervision = AnalysisSupervision(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ CHANNELS = 3
 
 def start_analysis(
     recipe: AnalysisRecipe, notice: Callable[[str], object] = lambda sentence: None
-) -> tuple[nn.Module, dict[str, str]]:
+) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network that training starts with.
 
     Parameters

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import FileReadError, InputError
+from ..files import is_readable
 from .data import MAX_GREY, TrainingImage
 
 MAX_GREY_16 = 65535.0
@@ -29,6 +32,35 @@ def corpus_files(folder: str | Path) -> list[Path]:
             f"modality, e.g. {root / 'mri' / 'image.png'}."
         )
     return paths
+
+
+def find_images(root: Path, notice: Callable[[str], object]) -> list[Path]:
+    """List what :func:`corpus_files` does, and tell of other images below the folder."""
+    try:
+        paths = corpus_files(root)
+    except InputError as error:
+        raise InputError(f"{error} {_left_out(root, ())}".rstrip()) from error
+    if sentence := _left_out(root, paths):
+        notice(sentence)
+    return paths
+
+
+def _left_out(root: Path, paths: Sequence[Path]) -> str:
+    """Say which images below a folder are not among ``paths``, and why; "" if all are."""
+    taken = set(paths)
+    found: dict[str, list[str]] = {}
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+            if path not in taken and path.is_file() and is_readable(path):
+                inside = path.relative_to(root)
+                depth = len(inside.parts)
+                reason = "in no folder" if depth < 2 else "deeper" if depth > 2 else "not .png"
+                found.setdefault(reason, []).append(inside.as_posix())
+    if not found:
+        return ""
+    reasons = ", ".join(f"{len(f)} {reason} (e.g. {f[0]})" for reason, f in found.items())
+    return f"Left out other images: {reasons}. Only <modality>/*.png are measured."
 
 
 def read_image(path: Path) -> TrainingImage:

@@ -20,6 +20,9 @@ from .noise_models import add_noise
 from .planting import with_lines, with_planes, with_spots
 from .recipe import Recipe
 
+SMALLEST_CROP = 16
+"""Side in pixels of the smallest crop that a recipe may ask for."""
+
 RARE_SHARE = 0.15
 """Share of crops from images of the other kind: colour for grey networks, and the reverse."""
 
@@ -221,10 +224,12 @@ def check_sizes(images: list[TrainingImage], crop: int) -> None:
     if small:
         height, width = small[0].pixels.shape[1:]
         side = min(min(image.pixels.shape[1:]) for image in small)
+        lower = (
+            f"Lower the crop to {side} or less, or remove" if side >= SMALLEST_CROP else "Remove"
+        )
         raise InputError(
             f"{len(small)} of {len(images)} images are smaller than the crop of {crop} x {crop} "
-            f"pixels, e.g. {small[0].name} ({width} x {height}). Lower the crop to {side} or less "
-            "(at least 16), or remove these images."
+            f"pixels, e.g. {small[0].name} ({width} x {height}). {lower} these images."
         )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +13,11 @@ from ..files import READABLE_SUFFIXES, read_volume
 from ..intensity import choose_window, normalise
 from ..slices import sample_evenly, slice_indices
 from ..volume import Volume
+from .patients import groups_of, hold_out
 from .recipe import Recipe
 from .sources import find_sources
 
 MAX_GREY = 255.0
-
-MANIFEST = "manifest.csv"
 
 FLATTEST = 0.02
 """Slices whose values span less than this are air: nothing is learnt from them."""
@@ -89,9 +85,10 @@ def read_folder(
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise InputError(f"There is no folder {root}. Name the folder that holds the images.")
-    groups = _manifest_groups(root, recipe.split_by)
-    images, failed = [], 0
-    for source in find_sources(root):
+    sources = list(find_sources(root))
+    groups = groups_of(sources, root, recipe.split_by, notice)
+    images, failed, constant = [], 0, 0
+    for source in sources:
         reading(source.name)
         try:
             volume = read_volume(source.path, series=source.series)
@@ -100,17 +97,22 @@ def read_folder(
             failed += 1
             notice(f"Skipped {source.name}: {error}")
             continue
+        if not slices:
+            constant += 1
+            notice(f"Skipped {source.name}: it is all but constant, so nothing is learnt from it.")
         parts = source.name.split("/")
-        inside = "/".join(parts[:-1])
-        group = groups.get(source.name) or (
-            inside if recipe.split_by == "folder" and inside else source.patient or source.name
-        )
         modality = parts[0] if len(parts) > 1 else TOP
         for number, pixels in slices:
             name = source.name if number is None else f"{source.name}[{number}]"
-            images.append(TrainingImage(name, modality, pixels, group))
+            images.append(TrainingImage(name, modality, pixels, groups[source.name]))
+    if constant and not images and not failed:
+        raise InputError(
+            f"Expected images to train on in {root}, all {constant} are constant. Choose images "
+            "with structure."
+        )
     if not images:
-        reason = f", and none of its {failed} images could be used" if failed else ""
+        found = failed + constant
+        reason = f", and none of its {found} images could be used" if found else ""
         raise InputError(
             f"Found no images in {root}{reason}. Expected files named "
             f"{', '.join(READABLE_SUFFIXES)}, or DICOM files, also in folders of any depth."
@@ -150,22 +152,14 @@ def split(
 ) -> tuple[list[TrainingImage], list[TrainingImage]]:
     """Part images into training and validation; no group is in both.
 
-    Of each folder's groups the share with the smallest hash of their name is kept
-    for validation, so a scan that is added hardly moves others to the other side.
+    See :func:`~napari_dran.training.patients.hold_out`.
 
     Returns
     -------
     training, validation : list of TrainingImage
         The second is empty if there is a single group, or ``share`` is 0.
     """
-    folders: dict[str, dict[str, str]] = {}
-    for image in images:
-        digest = hashlib.sha256(image.group.encode()).hexdigest()
-        folders.setdefault(image.modality, {})[image.group] = digest
-    held: set[str] = set()
-    for groups in folders.values():
-        if share > 0 and len(groups) > 1:
-            held.update(sorted(groups, key=groups.__getitem__)[: math.ceil(share * len(groups))])
+    held = hold_out(((image.modality, image.group) for image in images), share)
     training = [image for image in images if image.group not in held]
     if not training:
         return images, []
@@ -207,58 +201,6 @@ def choose_kind(
         else f"The images are {kind}, e.g. {others[0].name}, and the network has {channels} "
         f"channel{'s' if channels > 1 else ''}. Choose channels {4 - channels}."
     )
-
-
-def read_manifest(folder: str | Path) -> list[dict[str, str]]:
-    """Read the table of a folder's images; a folder without one has no rows.
-
-    Returns
-    -------
-    list of dict
-        Column -> cell; cells that a row lacks are empty.
-
-    Raises
-    ------
-    InputError
-        It is no table in UTF-8.
-    """
-    path = Path(folder).expanduser() / MANIFEST
-    if not path.is_file():
-        return []
-    try:
-        # Spreadsheets put a mark before the first column's name.
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file, restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"Could not read {path}: {error}. Expected a table with commas, in UTF-8."
-        ) from error
-
-
-def corpus_sources(folder: str | Path) -> dict[str, str]:
-    """Map each source of a folder's manifest to its licence, for a weights card.
-
-    A folder without a manifest is its own source.
-    """
-    rows = read_manifest(folder)
-    if rows and {"source", "licence"} <= set(rows[0]):
-        return {row["source"]: row["licence"] or "not stated" for row in rows if row["source"]}
-    return {f"folder {Path(folder).resolve().name}": "not stated"}
-
-
-def _manifest_groups(root: Path, split_by: str) -> dict[str, str]:
-    """Map file names to the groups that a manifest gives them."""
-    if split_by not in ("auto", "manifest"):
-        return {}
-    rows = read_manifest(root)
-    if rows and {"file", "group"} <= set(rows[0]):
-        return {row["file"]: f"group {row['group']}" for row in rows if row["group"]}
-    if split_by == "manifest":
-        raise InputError(
-            f"Expected {root / MANIFEST} with the columns 'file' and 'group' to tell patients "
-            "apart. Write one, or split by folder or file."
-        )
-    return {}
 
 
 def _resized(pixels: np.ndarray, side: int) -> np.ndarray:

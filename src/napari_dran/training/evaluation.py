@@ -14,15 +14,19 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..denoising import AUTO
-from ..errors import InputError, WeightsError
+from ..errors import DranError, InputError, WeightsError
 from ..files.atomic import writing
 from ..metrics import SSIM_SMALLEST_SIDE, psnr, ssim
 from ..noise import GREY_LEVELS, add_gaussian
 from .methods import Method, NetworkMethod
+
+if TYPE_CHECKING:
+    from .data import TrainingImage
 
 SIGMAS = (10.0, 25.0, 50.0)
 
@@ -84,6 +88,8 @@ def evaluate(
     ensemble: int = 1,
     progress: Callable[[int, int], object] | None = None,
     notice: Callable[[str], object] = lambda sentence: None,
+    failed: Callable[[str], object] | None = None,
+    measured: Callable[[Row], object] = lambda row: None,
 ) -> list[Row]:
     """Measure weights, or any other method, on clean images with added noise.
 
@@ -107,9 +113,14 @@ def evaluate(
     ensemble : int
         Orientations that weights average, 1 to 8.
     progress : callable, optional
-        Gets the number of scores done and in all.
+        Gets the number of images done and in all.
     notice : callable
-        Gets a sentence if images are skipped.
+        Gets a sentence if images are skipped, and one if other images lie in the folder.
+    failed : callable, optional
+        Gets a sentence for each image that cannot be measured, and the others go on;
+        by default the first of them ends the evaluation.
+    measured : callable
+        Gets each row as soon as it is there, to keep if the evaluation is interrupted.
 
     Returns
     -------
@@ -119,32 +130,40 @@ def evaluate(
     Raises
     ------
     InputError
-        No images, an image too small, or a sigma that is negative.
+        No images, none that can be measured, or a sigma that is negative; without
+        ``failed``, an image that is too small.
+    FileReadError
+        Without ``failed``, an image that is damaged.
     WeightsError
-        Unknown weights, or none of the images is of their kind.
+        Unknown weights, those of another task, or none of the images is of their kind.
     """
-    from .corpus import corpus_files, read_image
+    from .corpus import find_images, read_image
 
     _check_sigmas(sigmas)
-    paths = corpus_files(root)
+    paths = find_images(Path(root), notice)
     run: Method = method or NetworkMethod(weights, device, ensemble=ensemble)
     rows: list[Row] = []
     skipped: list[str] = []
-    done, total = 0, len(paths) * len(sigmas)
-    for path in paths:
-        image = read_image(path)
-        channels = len(image.pixels)
-        taken = not isinstance(run, NetworkMethod) or run.takes(channels)
-        if not taken:
-            skipped.append(image.modality)
-        clean = image.pixels[0] if channels == 1 else image.pixels.transpose(1, 2, 0)
-        _check_size(clean, image.name)
-        for sigma in sigmas:
-            if taken:
-                rows.append(score(image.name, clean, sigma, run))
-            done += 1
-            if progress:
-                progress(done, total)
+    for done, path in enumerate(paths, 1):
+        try:
+            image = read_image(path)
+            taken = not isinstance(run, NetworkMethod) or run.takes(len(image.pixels))
+            # An image counts at every sigma or at none, so that means compare.
+            scores = _scores(image, sigmas, run) if taken else []
+        except WeightsError:  # every image would meet it
+            raise
+        except Exception as error:  # one bad image must not stop the rest
+            if failed is None:
+                raise
+            failed(_sentence(error, path))
+        else:
+            if not taken:
+                skipped.append(image.modality)
+            for row in scores:
+                rows.append(row)
+                measured(row)
+        if progress:
+            progress(done, len(paths))
     if skipped:
         kind = "colour" if isinstance(run, NetworkMethod) and run.takes(1) else "grey"
         sentence = (
@@ -154,6 +173,8 @@ def evaluate(
         if not rows:
             raise WeightsError(f"{sentence}. Use --weights auto, or weights for {kind} images.")
         notice(f"{sentence}: skipped. Use --weights auto to measure every image.")
+    if not rows:
+        raise InputError(f"None of the images in {root} could be measured.")
     return rows
 
 
@@ -251,9 +272,24 @@ def _check_sigmas(sigmas: Sequence[float]) -> None:
         )
 
 
+def _scores(image: TrainingImage, sigmas: Sequence[float], method: Method) -> list[Row]:
+    """Measure one image at each sigma."""
+    pixels = image.pixels
+    clean = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    _check_size(clean, image.name)
+    return [score(image.name, clean, sigma, method) for sigma in sigmas]
+
+
+def _sentence(error: Exception, path: Path) -> str:
+    """Name the image of an error; those that are raised on purpose do so themselves."""
+    if isinstance(error, DranError):
+        return str(error)
+    return f"{path.parent.name}/{path.name}: unexpected {type(error).__name__}: {error}"
+
+
 def _check_size(clean: np.ndarray, name: str) -> None:
     if min(clean.shape[:2]) < SSIM_SMALLEST_SIDE:
         raise InputError(
             f"{name} is {clean.shape[1]} x {clean.shape[0]} pixels. Images of at least "
-            f"{SSIM_SMALLEST_SIDE} x {SSIM_SMALLEST_SIDE} pixels can be measured; remove it."
+            f"{SSIM_SMALLEST_SIDE} x {SSIM_SMALLEST_SIDE} pixels can be measured."
         )

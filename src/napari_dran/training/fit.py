@@ -14,7 +14,7 @@ from .analysis_recipe import AnalysisRecipe
 from .batches import CropsData
 from .checkpoints import Checkpoint, read_checkpoint
 from .machine import PRECISIONS, hardware, make_folder, quiet, tensorboard_logger
-from .module import TrainingModule
+from .module import DIGEST, JUDGED_BY, TrainingModule
 from .recipe import Recipe, missing_package
 from .supervision import BEST, CHECKPOINT, AtomicCheckpoints, Supervision
 
@@ -24,8 +24,7 @@ except ImportError as error:
     raise missing_package("lightning") from error
 
 # What may change when a run goes on; anything else would make it another run.
-_MAY_CHANGE = ("steps", "minutes", "validate_every", "validation_images", "validation_side",
-               "validation_sigmas", "validation_share")  # fmt: skip
+_MAY_CHANGE = ("steps", "minutes", "validate_every", *JUDGED_BY)
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ def begun(
     folder: Path,
     recipe: Recipe | AnalysisRecipe,
     images: int,
+    names: str,
     notice: Callable[[str], object],
 ) -> Checkpoint | None:
     """Return the checkpoint to go on from, if the folder holds one of this recipe.
@@ -67,9 +67,12 @@ def begun(
         With everything decided that it leaves to data and device.
     images : int
         Number of images to train on.
+    names : str
+        Their digest and that of those to validate on, see
+        :func:`~napari_dran.training.module.images_digest`.
     notice : callable
-        Gets a sentence if their number is another than at first, and one that says
-        whether the run goes on.
+        Gets a sentence if they are others than at first, or are validated otherwise,
+        and one that says whether the run goes on.
 
     Raises
     ------
@@ -96,6 +99,15 @@ def begun(
         )
     if before.facts.get("images") != images:
         notice(f"The run began with {before.facts.get('images')} images and goes on with {images}.")
+    if before.facts.get(DIGEST, names) != names:
+        notice(
+            "The run began with other images. Some that it is validated on now may have been "
+            "trained on; the best weights are chosen anew."
+        )
+    judged = [f"{key} was {known[key]}, is {now[key]}" for key in JUDGED_BY
+              if key in now and known[key] != now[key]]  # fmt: skip
+    if judged:
+        notice(f"Other validation ({'; '.join(judged)}): the best weights are chosen anew.")
     if is_finished(before, recipe):
         notice(f"The run in {folder} is finished, at step {before.step}.")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..volume import Volume
-from .data import TOP, TrainingImage, choose_kind, corpus_sources, cut_slices, read_folder, split
+from .data import TOP, TrainingImage, choose_kind, cut_slices, read_folder, split
+from .manifest import MANIFEST, corpus_sources
 from .recipe import Recipe
+from .sources import DICOM_GROUPS
 
 Data = str | Path | Sequence[TrainingImage | Volume | np.ndarray]
 """A folder, or a list of images; each volume or array of it is one patient's."""
@@ -91,17 +94,64 @@ def training_and_validation(
     """
     images, channels = choose_kind(read_images(data, recipe, notice, reading), recipe, notice)
     if validation is not None:
-        return images, read_images(validation, recipe, notice, reading), channels
+        held = read_images(validation, recipe, notice, reading)
+        if isinstance(data, str | Path) and isinstance(validation, str | Path):
+            images = _without(images, Path(data), held, Path(validation), notice)
+        notice(f"Training on {len(images)} images, validating on {len(held)}.")
+        return images, held, channels
     training, held = split(images, recipe.validation_share)
     if not any(len(image.pixels) == channels for image in held):
-        notice("Too few images to keep some for validation: the scores are of training images.")
+        why = "None are kept" if recipe.validation_share == 0 else "There are too few to keep some"
+        notice(f"{why} for validation: the scores are of training images.")
         return images, images, channels
-    groups = len({image.group for image in held})
+    kept, everyone = (len({image.group for image in part}) for part in (held, images))
+    single = all(_source(image) == image.group for image in images)
     notice(
-        f"Training on {len(training)} images, validating on {len(held)} "
-        f"({groups} group{'s' * (groups > 1)})."
+        f"Training on {len(training)} images, validating on {len(held)}, of {kept} of {everyone} "
+        f"patients{' (each file counts as one)' if single else ''}."
     )
     return training, held, channels
+
+
+def _without(
+    images: list[TrainingImage],
+    root: Path,
+    held: list[TrainingImage],
+    held_root: Path,
+    notice: Callable[[str], object],
+) -> list[TrainingImage]:
+    """Leave out the images to train on that are validated on, or of the same DICOM patient."""
+    files = {_file(held_root, image) for image in held}
+    patients = {image.group for image in held if image.group.startswith(DICOM_GROUPS)}
+    left = [i for i in images if _file(root, i) not in files and i.group not in patients]
+    if not left:
+        raise InputError(
+            f"All images of {root} are validated on, too, or of the same patients, so none is left "
+            "to train on. Name another folder for validation, or none: a share is kept then."
+        )
+    if len(left) < len(images):
+        notice(
+            f"Left out {len(images) - len(left)} of {len(images)} images to train on, which are "
+            f"validated on or of the same patients."
+        )
+    shared = {image.group for image in left} & {image.group for image in held}
+    named = sorted(group for group in shared if group.startswith("group "))
+    if named:
+        notice(
+            f"{len(named)} patients of {MANIFEST} are both trained and validated on, e.g. "
+            f"{named[0].removeprefix('group ')!r}. If they are the same ones, scores say too much."
+        )
+    return left
+
+
+def _file(root: Path, image: TrainingImage) -> Path:
+    """Return the file or series of an image or slice."""
+    return (root.expanduser() / _source(image)).resolve()
+
+
+def _source(image: TrainingImage) -> str:
+    """Return the name of the file or series that an image or slice is of."""
+    return re.sub(r"\[\d+\]$", "", image.name)
 
 
 def sources_of(data: Data) -> dict[str, str]:

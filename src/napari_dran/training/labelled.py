@@ -14,7 +14,8 @@ from ..errors import DranError, InputError
 from ..files import is_readable, read_volume
 from ..intensity import choose_window, normalise
 from ..volume import Volume
-from .data import MANIFEST, MAX_GREY, read_manifest
+from .data import MAX_GREY
+from .manifest import MANIFEST, read_manifest
 
 COLUMNS = (("labels", True), ("mask", False))
 """Columns of a manifest that name the labels, and whether their values tell objects apart."""

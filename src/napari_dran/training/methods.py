@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..denoising.denoiser import AUTO
 from ..denoising.ensemble import check_ensemble, estimates
 from ..denoising.suggestion import COLOUR, GREY
+from ..errors import WeightsError
+
+if TYPE_CHECKING:
+    from ..weights import Card
 
 Method = Callable[[np.ndarray, float], np.ndarray]
 """Maps a noisy float32 image (height, width[, 3]), not clipped, and the standard
@@ -34,6 +39,11 @@ class NetworkMethod:
         Scales to run them at; by default those of their card.
     ensemble : int
         Orientations to average, see :mod:`~napari_dran.denoising.ensemble`.
+
+    Raises
+    ------
+    WeightsError
+        There are no such weights, or they are for another task.
     """
 
     def __init__(
@@ -44,7 +54,7 @@ class NetworkMethod:
         ensemble: int = 1,
     ) -> None:
         from ..denoising.devices import choose_device
-        from ..weights import load_weights, read_card
+        from ..weights import load_weights, require_task
 
         self._device = choose_device(device)
         self._load = load_weights
@@ -54,7 +64,8 @@ class NetworkMethod:
         self._by_channels = dict(AUTO_WEIGHTS)
         self.weights = str(weights)
         if self.weights != AUTO:
-            self._by_channels = {read_card(weights).channels: str(weights)}
+            card = require_task(_read_card(weights), "denoise")
+            self._by_channels = {card.channels: str(weights)}
 
     def takes(self, channels: int) -> bool:
         """Whether there are weights for images of that many channels."""
@@ -90,3 +101,21 @@ class NetworkMethod:
             return noise
 
         return predict
+
+
+def _read_card(weights: str | Path) -> Card:
+    """Read a card; say what to name instead of a folder, which ``train --weights`` takes."""
+    from ..weights import SUFFIX, read_card
+
+    try:
+        return read_card(weights)
+    except WeightsError as error:
+        folder = Path(weights).expanduser()
+        if not folder.is_dir():
+            raise
+        # Named here, as what writes it needs Lightning.
+        best = folder / f"best{SUFFIX}"
+        run = f", here {best}, the best of that training run" if best.is_file() else ""
+        raise WeightsError(
+            f"Expected a {SUFFIX} file, got the folder {folder}. Name the file{run}."
+        ) from error

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from copy import deepcopy
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +28,20 @@ SHORTEST_AVERAGE = 10
 CHECK_EVERY = 50
 """Steps between looks at the loss on devices that would have to wait for it."""
 
+JUDGED_BY = ("validation_images", "validation_side", "validation_sigmas")
+"""Keys of a recipe: scores measured with others cannot be compared."""
+
+DIGEST = "images digest"
+"""Fact that tells whether a run goes on with the images it began with."""
+
 LOWEST_RATE = 1e-3
 """Share of the learning rate that is left at the end."""
+
+
+def images_digest(training: Iterable[Named], held: Iterable[Named]) -> str:
+    """Digest the names of the images to train and to validate on."""
+    parts = ("\n".join(sorted(image.name for image in part)) for part in (training, held))
+    return hashlib.sha256("\n\n".join(parts).encode()).hexdigest()[:12]
 
 
 def rate_share(step: int, warmup: int, progress: float, cooldown: float = 1.0) -> float:
@@ -46,6 +60,14 @@ def rate_share(step: int, warmup: int, progress: float, cooldown: float = 1.0) -
     left = max(0.0, 1.0 - progress)
     fall = 1.0 if left >= cooldown else 0.5 - 0.5 * math.cos(math.pi * left / cooldown)
     return rise * max(fall, LOWEST_RATE)
+
+
+class Named(Protocol):
+    """An image that has a name."""
+
+    @property
+    def name(self) -> str:
+        """Path inside the folder."""
 
 
 @torch.no_grad()
@@ -129,11 +151,18 @@ class TrainingModule(LightningModule, ABC):
     def check_finite(self, value: Tensor) -> None:
         """Raise TrainingError if ``value`` is NaN or infinite."""
         if not math.isfinite(float(value)):
+            start = (
+                "from the best weights so far (weights: this run's folder)"
+                if math.isfinite(self.best)
+                else "from the same weights"
+            )
+            now = self.recipe.precision
+            precision = f" or with precision '32' (now '{now}')" if now != "32" else ""
             raise TrainingError(
-                f"The loss became {float(value)} at step {self.global_step}. The last good "
-                "weights are those of the last validation, if there was one, in the run's folder. "
-                f"Lower the learning rate (now {self.learning_rate:.2g}), use precision '32' (now "
-                f"'{self.recipe.precision}'), or check the images for extreme values."
+                f"The loss became {float(value)} at step {self.global_step}, and the same run "
+                f"would come there again. Start a new run {start} in another folder, with a lower "
+                f"learning rate (now {self.learning_rate:.2g}){precision}, or check the images for "
+                "extreme values."
             )
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -176,4 +205,12 @@ class TrainingModule(LightningModule, ABC):
         """Take it up again."""
         self.elapsed = checkpoint["napari-dran"]["elapsed"]
         self.scores = checkpoint["napari-dran"]["scores"]
-        self.best = checkpoint["napari-dran-run"]["best"]
+        if self._is_judged_as(checkpoint["napari-dran"]):
+            self.best = checkpoint["napari-dran-run"]["best"]
+
+    def _is_judged_as(self, before: dict[str, Any]) -> bool:
+        """Whether scores of an earlier part of the run can be compared with those to come."""
+        then, now = before["recipe"], self.recipe.as_dict()
+        names = self.facts.get(DIGEST)
+        same_images = before["facts"].get(DIGEST, names) == names
+        return same_images and all(then.get(k) == now[k] for k in JUDGED_BY if k in now)

@@ -224,6 +224,12 @@ def add_noise(
     return noisy
 
 
+def nearest_sigma(noises: Sequence[Noise], sigma: float) -> float:
+    """Return the strength nearest to ``sigma`` that some model of a mixture reaches."""
+    reached = (min(max(sigma, noise.sigma[0]), noise.sigma[1]) for noise in noises)
+    return min(reached, key=lambda strength: abs(strength - sigma))
+
+
 def _add(noise: Noise, clean: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
     model = NOISE_MODELS[noise.model]
     if noise.width is None:

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ..errors import InputError, MissingPackageError
+from ..intensity import AUTOMATIC_WINDOWS, CT_PRESETS, window_of_text
 from ..noise import GREY_LEVELS
+from ..slices import slice_axis
 
 SCRATCH = "scratch"
 RATE_FROM_SCRATCH = 1e-3
@@ -114,9 +116,10 @@ class Recipe:
     validation_share : float
         Share of the patients (groups) kept for validation, where no folder is given.
     split_by : {"auto", "manifest", "folder", "file"}
-        What tells patients apart: the ``group`` column of ``manifest.csv``, the
-        folder a file is in, or the file. "auto" takes the first that is there
-        of manifest, DICOM's PatientID and file.
+        What tells patients apart: the column ``patient`` or ``group`` of
+        ``manifest.csv``, the folder a file is in (of BIDS the subject's), or the file.
+        "auto" takes the first that is there of manifest, DICOM's PatientID, folders
+        that look like patients', and file.
     noise : tuple of Noise
         Noise models, drawn by weight for each crop.
     batch, crop : int
@@ -245,14 +248,24 @@ class Recipe:
             self._check(name, 0, 0.999999)
         if not self.noise:
             raise InputError("Expected at least one noise model, got none.")
-        if not self.validation_sigmas or min(self.validation_sigmas) < 0:
+        windows = ("auto", *AUTOMATIC_WINDOWS, *CT_PRESETS)
+        if self.window.strip().lower() not in windows:
+            window_of_text(self.window, windows)
+        slice_axis("zyx", self.axis)
+        levels = self.validation_sigmas
+        if not levels or not all(0 <= level < math.inf for level in levels):
             raise InputError(
                 "Expected noise levels of 0 or more grey levels of 255 to validate at, got "
-                f"{list(self.validation_sigmas)}."
+                f"{list(levels)}."
             )
         rate = self.learning_rate
         if rate is not None and not (math.isfinite(rate) and rate > 0):
             raise InputError(f"Expected a learning rate above 0, got {rate}.")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InputError(
+                f"Expected betas of 0 or more and below 1, got {list(self.betas)}. Adam's usual "
+                "ones are [0.9, 0.99]."
+            )
         if self.resize and self.resize < self.crop:
             raise InputError(
                 f"Images resized to {self.resize} pixels are smaller than the crop of "

@@ -12,6 +12,7 @@ import torch
 
 from ..denoising.devices import choose_device
 from ..errors import InputError
+from .crops import check_sizes
 from .inputs import Data, sources_of, training_and_validation
 from .recipe import RATE_FROM_SCRATCH, RATE_FROM_WEIGHTS, SCRATCH, Recipe, missing_package
 from .start import start_network
@@ -37,6 +38,7 @@ except ImportError as error:
 from .denoising import DenoisingModule, NoisyCropsData
 from .fit import Outcome, begun, fit, is_finished
 from .machine import chosen_precision, device_name
+from .module import DIGEST, images_digest
 from .supervision import BEST, Supervision
 
 
@@ -121,19 +123,24 @@ def train(
     recipe = _resolved(recipe, channels, chosen)
     if fast_dev_run:
         recipe = replace(recipe, steps=2)
-    before = None if fast_dev_run else begun(folder, recipe, len(images), notice)
+    # Where there are too few, those to train on are validated on.
+    check_sizes(images if held is images else [*images, *held], recipe.crop)
+    names = images_digest(images, held)
+    before = None if fast_dev_run else begun(folder, recipe, len(images), names, notice)
     if before is not None and is_finished(before, recipe):
         return Outcome(before.step, False, folder / BEST)
     network, start = start_network(recipe, channels, notice)
     pairs = validation_pairs(held, channels, recipe)
     if fast_dev_run:
-        pairs = pairs[: len(recipe.validation_sigmas)]
+        pairs = [pair for pair in pairs if pair.name == pairs[0].name]
     facts = {
         **start,
         "images": len(images),
+        DIGEST: names,
         "device": device_name(chosen),
         "processes": processes,
-        "data": sources_of(data),
+        # What the start has learnt from is in these weights, too.
+        "data": {**start.get("data", {}), **sources_of(data)},
     }
     module = DenoisingModule(recipe, network, facts)
     crops = NoisyCropsData(images, channels, recipe)
@@ -175,7 +182,7 @@ class DenoisingSupervision(Supervision):
             module.check_finite(torch.tensor(math.nan, device=module.device))
         module.scores = {"PSNR in dB by sigma": _rounded(psnr), "SSIM by sigma": _rounded(ssim)}
         self.noisy_psnr = self.noisy_psnr or score_noisy(self.pairs)
-        shown = middle(module.recipe.validation_sigmas)
+        shown = middle({pair.sigma for pair in self.pairs})
         first = next(index for index, pair in enumerate(self.pairs) if pair.sigma == shown)
         for logger in trainer.loggers:
             if trainer.is_global_zero and isinstance(logger, TensorBoardLogger):

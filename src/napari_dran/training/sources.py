@@ -10,6 +10,9 @@ from pathlib import Path
 from ..files import DICOM_SUFFIXES, READABLE_SUFFIXES
 from ..files.dicom_series import find, is_dicom_file
 
+DICOM_GROUPS = "patient ", "study "
+"""How groups begin that a header tells: they are the same wherever the files lie."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -46,7 +49,8 @@ def _series(folder: Path, root: Path) -> Iterator[Source]:
     for info, headers in found.series:
         if any(file.parent == folder for file in info.files):
             patient = str(headers[0].get("PatientID") or "")
-            group = f"patient {patient}" if patient else ""
+            study = str(headers[0].get("StudyInstanceUID") or "")
+            group = f"patient {patient}" if patient else f"study {study}" if study else ""
             yield Source(folder, f"{place}series-{info.number}", group, str(info.number))
     for path in found.unreadable:
         if path.parent == folder:

@@ -28,18 +28,18 @@ class Start(NamedTuple):
     weights : mapping
         State dict.
     facts : dict
-        For the card: "started from" and, where the start has one, "licence".
+        For the card: "started from" and, where the start has them, "licence" and "data".
     """
 
     architecture: str
     arguments: Mapping[str, Any]
     weights: Mapping[str, Tensor]
-    facts: dict[str, str]
+    facts: dict[str, Any]
 
 
 def start_network(
     recipe: Recipe, channels: int, notice: Callable[[str], object]
-) -> tuple[nn.Module, dict[str, str]]:
+) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network that training starts with.
 
     Parameters
@@ -57,7 +57,7 @@ def start_network(
     network : Module
         In training mode.
     facts : dict
-        For the card: "started from" and, where the start has one, "licence".
+        For the card: "started from" and, where the start has them, "licence" and "data".
 
     Raises
     ------
@@ -115,12 +115,12 @@ def read_start(name: str, task: str | None = None) -> Start:
     WeightsError
         There are none, or they are for another task.
     """
+    facts: dict[str, Any]
     path = Path(name).expanduser()
     if path.suffix in SUFFIXES or path.is_dir():
         start = read_checkpoint(find_checkpoint(path))
         facts = {"started from": f"{path.name} at step {start.step}"}
-        if "licence" in start.facts:
-            facts["licence"] = start.facts["licence"]
+        facts |= {key: start.facts[key] for key in ("licence", "data") if key in start.facts}
         return Start(start.architecture, start.arguments, start.weights, facts)
     network, card = load_weights(name)
     if task is not None:
@@ -128,5 +128,6 @@ def read_start(name: str, task: str | None = None) -> Start:
     facts = {
         "started from": f"{card.name} at step {card.steps}, sha256 {card.sha256[:12]}",
         "licence": f"That of {card.name}, which training started from: {card.licence}",
+        "data": dict(card.data),
     }
     return Start(card.architecture, card.arguments, network.state_dict(), facts)

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from torch import Tensor, nn
 from ..errors import InputError
 from ..files.atomic import writing
 from ..metrics import psnr, ssim
+from ..network.corners import limit_corners
+from ..network.dran import DRAN
 from .crops import check_sizes
 from .data import TrainingImage
-from .noise_models import add_noise
+from .noise_models import add_noise, nearest_sigma
 from .recipe import Recipe
 
 LOG = "log.csv"
@@ -117,7 +119,8 @@ class Report(TrainingReport):
 def validation_pairs(images: list[TrainingImage], channels: int, recipe: Recipe) -> list[Pair]:
     """Cut centre crops of a few images a folder and add noise, always the same.
 
-    The noise is the recipe's mixture, at fixed strengths.
+    The noise is the recipe's mixture, at fixed strengths; those beyond what it reaches
+    become the nearest that it does.
 
     Raises
     ------
@@ -132,6 +135,7 @@ def validation_pairs(images: list[TrainingImage], channels: int, recipe: Recipe)
     folders: dict[str, list[TrainingImage]] = {}
     for image in mine:
         folders.setdefault(image.modality, []).append(image)
+    sigmas = dict.fromkeys(nearest_sigma(recipe.noise, s) for s in recipe.validation_sigmas)
     pairs = []
     for members in folders.values():
         # Spread over the folder, as neighbours may be slices of one volume.
@@ -141,7 +145,7 @@ def validation_pairs(images: list[TrainingImage], channels: int, recipe: Recipe)
             top, left = (max(0, (length - side) // 2) for length in image.pixels.shape[1:])
             crop = image.pixels[:, top : top + side, left : left + side].astype(np.float32)
             clean = torch.from_numpy(crop)[None]
-            for sigma in recipe.validation_sigmas:
+            for sigma in sigmas:
                 digest = hashlib.sha256(f"{image.name} {sigma:g}".encode()).digest()
                 generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
                 noisy = add_noise(clean, recipe.noise, generator, sigma)
@@ -157,7 +161,10 @@ def denoise_pairs(network: nn.Module, pairs: list[Pair], device: torch.device) -
     outputs = []
     for pair in pairs:
         noisy = pair.noisy.to(device)
-        outputs.append((noisy - network(noisy).float()).clamp(0, 1)[0].cpu().numpy())
+        noise = network(noisy).float()
+        if isinstance(network, DRAN):  # as it is run, see fuse
+            noise = limit_corners(noise)
+        outputs.append((noisy - noise).clamp(0, 1)[0].cpu().numpy())
     network.train(was_training)
     return outputs
 
@@ -217,7 +224,7 @@ class Log:
             table.writerows(self._rows)
 
 
-def middle(sigmas: tuple[float, ...]) -> float:
+def middle(sigmas: Collection[float]) -> float:
     """Return the noise level that panels show."""
     return sorted(sigmas)[len(sigmas) // 2]
 
