@@ -60,6 +60,17 @@ def test_train_and_denoise_with_the_weights(
     assert (result.exit_code, result.output) == (0, "")
 
 
+def test_says_that_training_made_nothing_better(folder: Path, tmp_path: Path, command: Any) -> None:
+    output = tmp_path / "mine.safetensors"
+    options = ("--weights", "dran-grey", "--crop", "16", "--batch", "2", "--steps", "2")
+    options += ("--set", "learning_rate=9", "--set", "warmup=0")
+    result = command("train", folder, "-o", output, *options)
+    assert result.exit_code == 0, result.output
+    assert "before training: PSNR " in result.stderr
+    assert "No validation was better than the weights that training started from" in result.stderr
+    assert read_card(output).steps == 0
+
+
 def test_recipe_file_and_options(folder: Path, tmp_path: Path, command: Any) -> None:
     config = tmp_path / "recipe.yaml"
     config.write_text("data: images\nnoise:\n  - model: rician\n    sigma: [0, 20]\nloss: l2\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from napari_dran.network.dran import DRAN
 from napari_dran.training.recipe import Recipe
 from napari_dran.training.run import train
 from napari_dran.training.supervision import BEST
+from napari_dran.training.validation import Report
 from napari_dran.weights import Card, load_weights, save_weights
 
 from .conftest import state
@@ -36,6 +38,24 @@ def test_starts_from_weights(pictures: Path, tiny: Recipe, tmp_path: Path) -> No
     assert card.training["recipe"]["weights"] == "start.safetensors"
     assert card.training["started from"].startswith("start at step 7")
     assert card.licence == "That of start, which training started from: ours"
+
+
+def test_a_start_that_training_makes_worse_stays_the_best(
+    pictures: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    first = tmp_path / "first"
+    train(pictures / "grey", tiny, run=first, device="cpu")
+    reports: list[Report] = []
+    recipe = replace(tiny, weights=str(first / BEST), network={}, learning_rate=0.5)
+    run = tmp_path / "worse"
+    train(pictures / "grey", recipe, run=run, device="cpu", report=reports.append)
+    assert [report.step for report in reports] == [0, 4, 8, 12]
+    assert [report.best for report in reports] == [True, False, False, False]
+    assert math.isnan(reports[0].loss)
+    network, card = load_weights(run / BEST)
+    assert card.steps == 0
+    before = load_weights(first / BEST)[0].state_dict()
+    assert all(value.equal(before[name]) for name, value in network.state_dict().items())
 
 
 def test_weights_of_another_architecture(pictures: Path, tiny: Recipe, tmp_path: Path) -> None:

@@ -149,6 +149,12 @@ def finish(
     network, card = load_weights(outcome.weights)
     card = replace(card, name=name or target.stem, licence=licence or card.licence)
     save_weights(target, network, card, overwrite=overwrite)
+    if card.steps == 0:
+        tell(
+            "No validation was better than the weights that training started from, so these are "
+            f"what {target} holds. A lower learning rate, larger batches or more steps may help.",
+            "yellow",
+        )
     if not quiet:
         show(f"Wrote {target}: the best weights, of step {card.steps}. The log is in {folder}.")
         show(f"Try them: napari-dran {USE[card.task]} --weights {target}")
@@ -196,5 +202,8 @@ def told_analysis(found: AnalysisReport) -> None:
 
 
 def _tell(found: Report | AnalysisReport, scores: str) -> None:
+    if found.step == 0:
+        tell(f"before training: {scores}")
+        return
     best = ", best so far" if found.best else ""
     tell(f"step {found.step}: loss {found.loss:.4f}, {scores}{best}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..training.validation import Report
 
 MOST_NOTES = 3
+START = "start"
+"""What the weights that training began with are called."""
 
 
 class TrainResults:
@@ -119,8 +121,8 @@ def score_table(now: Report, best: Report) -> str:
     sigmas = list(now.psnr)
     rows = [
         ("noisy", now.noisy_psnr),
-        (f"step {now.step:,}", now.psnr),
-        (f"<b>best</b> ({best.step:,})", best.psnr),
+        (f"step {now.step:,}" if now.step else START, now.psnr),
+        (f"<b>best</b> ({f'{best.step:,}' if best.step else START})", best.psnr),
     ]
     head = "".join(
         f"<td align='right'>\N{GREEK SMALL LETTER SIGMA} {sigma:g}</td>" for sigma in sigmas

@@ -17,6 +17,7 @@ from .batches import CropsData
 from .crops import NoisyCrops
 from .data import TrainingImage
 from .module import TrainingModule, rate_share
+from .muon import Muon
 from .recipe import RATE_FROM_SCRATCH, Recipe
 from .step_speed import fastest_form
 
@@ -69,9 +70,10 @@ class DenoisingModule(TrainingModule):
         return learning_rate(self.recipe, self.global_step, self.progress)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam on the network's parameters."""
+        """Return the recipe's optimiser on the network's parameters."""
         rate = self.recipe.learning_rate or RATE_FROM_SCRATCH
-        return torch.optim.Adam(self.network.parameters(), lr=rate, betas=self.recipe.betas)
+        kind = {"adam": torch.optim.Adam, "muon": Muon}[self.recipe.optimizer]
+        return kind(self.network.parameters(), lr=rate, betas=self.recipe.betas)
 
     def on_fit_start(self) -> None:
         """Choose how the convolutions are computed."""

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..errors import TrainingError
-from .analysis_recipe import AnalysisRecipe
+from .analysis_recipe import IMAGENET, AnalysisRecipe
 from .checkpoints import Checkpoint
-from .recipe import Recipe, missing_package
+from .recipe import SCRATCH, Recipe, missing_package
 
 try:
     from lightning.pytorch import LightningModule
@@ -120,6 +120,11 @@ class TrainingModule(LightningModule, ABC):
         return min(1.0, max(self.global_step / self.recipe.steps, by_clock))
 
     @property
+    def begins_trained(self) -> bool:
+        """Whether the run is at its start, which is of use already."""
+        return self.global_step == 0 and self.recipe.weights not in (SCRATCH, IMAGENET)
+
+    @property
     @abstractmethod
     def learning_rate(self) -> float:
         """The rate of the step that comes."""
@@ -151,9 +156,11 @@ class TrainingModule(LightningModule, ABC):
     def check_finite(self, value: Tensor) -> None:
         """Raise TrainingError if ``value`` is NaN or infinite."""
         if not math.isfinite(float(value)):
+            # Before the first validation the folder holds no more than the start.
+            trained = math.isfinite(self.best) and self.global_step > self.recipe.validate_every
             start = (
                 "from the best weights so far (weights: this run's folder)"
-                if math.isfinite(self.best)
+                if trained
                 else "from the same weights"
             )
             now = self.recipe.precision

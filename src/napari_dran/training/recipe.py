@@ -142,8 +142,11 @@ class Recipe:
         is saturated, there is no noise.
     loss : {"l1", "l2", "charbonnier"}
         On the residual; L1 in the paper.
+    optimizer : {"adam", "muon"}
+        Adam as in the paper, or :class:`~napari_dran.training.muon.Muon`, which
+        learns more in as many steps.
     learning_rate : float, optional
-        Of Adam. By default 1e-3 from scratch and 1e-4 from weights.
+        By default 1e-3 from scratch and 1e-4 from weights.
     betas : tuple of float
         Of Adam; (0.9, 0.99) in the paper.
     schedule : {"hold", "cosine", "constant"}
@@ -213,6 +216,7 @@ class Recipe:
     clipped: float = 0.0
 
     loss: Literal["l1", "l2", "charbonnier"] = "l1"
+    optimizer: Literal["adam", "muon"] = "adam"
     learning_rate: float | None = None
     betas: tuple[float, float] = (0.9, 0.99)
     schedule: Literal["hold", "cosine", "constant"] = "hold"

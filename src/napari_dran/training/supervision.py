@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,14 +89,18 @@ class Supervision(Callback, ABC):
         trainer : Trainer
             Has the loggers.
         loss : float
-            Mean over the steps since the last validation.
+            Mean over the steps since the last validation; NaN before the first.
         """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock, and measure what training begins with: it may stay the best."""
         self.module.tick()
-        if self.run is not None and trainer.is_global_zero:
+        if self.run is None:
+            return
+        if trainer.is_global_zero:
             self.table = Log(self.run / LOG, self.module.global_step)
+        if self.module.begins_trained:
+            self._validate(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -122,10 +127,13 @@ class Supervision(Callback, ABC):
 
     def _validate(self, trainer: Trainer) -> None:
         module = self.module
-        loss = torch.stack(module.losses).mean()
-        module.losses = []
-        module.check_finite(loss)
-        report = self.measure(trainer, float(loss))
+        loss = math.nan
+        if module.losses:
+            mean = torch.stack(module.losses).mean()
+            module.losses = []
+            module.check_finite(mean)
+            loss = float(mean)
+        report = self.measure(trainer, loss)
         report = replace(report, best=report.score > module.best)
         module.best = max(module.best, report.score)
         if self.run is not None:
@@ -133,7 +141,8 @@ class Supervision(Callback, ABC):
                 export_weights(
                     module.as_checkpoint(), self.run / BEST, name=self.run.name, overwrite=True
                 )
-            trainer.save_checkpoint(self.run / CHECKPOINT)
+            if module.global_step:
+                trainer.save_checkpoint(self.run / CHECKPOINT)
         if trainer.is_global_zero:
             if self.table is not None:
                 self.table.add(report.row())

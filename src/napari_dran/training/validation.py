@@ -47,11 +47,11 @@ class TrainingReport(ABC):
     Parameters
     ----------
     step : int
-        Optimiser steps done.
+        Optimiser steps done; 0 for what training from weights begins with.
     minutes : float
         Minutes of training.
     loss : float
-        Mean over the steps since the last validation.
+        Mean over the steps since the last validation; NaN before the first.
     learning_rate : float
         At this step.
     best : bool
