@@ -2,16 +2,15 @@
 
 Takes the checkpoint of a run, of ``napari-dran train`` or of the first trainer,
 and writes the averaged weights with their card into the package. ``--scores``
-and ``--real-scores`` take the benchmark's CSV files; ``--log`` the logs of all runs that
-led here, in order, which become one table in ``training/results/curves`` and a
-picture in ``docs/images/training``.
+and ``--real-scores`` take the benchmark's CSV files; ``--log`` the logs of the runs since
+the shipped weights, in order, which are appended to the table in
+``training/results/curves`` and drawn into ``docs/images/training``.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -44,31 +43,31 @@ SIGMAS = ("10", "25", "50")
 COLOURED = ("histopathology", "dermatology")
 
 
-def curve(logs: list[str]) -> list[dict[str, str]]:
-    """Join logs: CSV of ``napari-dran train`` and JSON lines of the first trainer."""
+def curve(name: str, logs: list[str]) -> list[dict[str, str]]:
+    """Append the logs of runs, in order, to the table of those that led to them."""
+    table = CURVES / f"{name}.csv"
     rows: list[dict[str, str]] = []
-    steps, minutes = 0.0, 0.0
-    for number, log in enumerate(logs, 1):
-        lines = Path(log).read_text(encoding="utf-8").splitlines()
-        if log.endswith(".csv"):
-            found = list(csv.DictReader(lines))
-        else:
-            found = [{**json.loads(line)} for line in lines]
-            found = [{**row, "psnr_25": row["psnr25"]} for row in found]
-        for row in found:
-            rows.append(
-                {
-                    "run": str(number),
-                    "step": f"{steps + float(row['step']):.0f}",
-                    "minutes": f"{minutes + float(row['minutes']):.1f}",
-                    "loss": f"{float(row['loss']):.5f}",
-                    **{
-                        f"psnr_{s}": f"{float(row[f'psnr_{s}']):.3f}" if f"psnr_{s}" in row else ""
-                        for s in SIGMAS
-                    },
-                }
-            )
-        steps, minutes = float(rows[-1]["step"]), float(rows[-1]["minutes"])
+    if table.is_file():
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    for log in logs:
+        run, steps, minutes = (rows[-1][k] if rows else "0" for k in ("run", "step", "minutes"))
+        with Path(log).open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                rows.append(
+                    {
+                        "run": f"{int(run) + 1}",
+                        "step": f"{int(steps) + int(row['step'])}",
+                        "minutes": f"{float(minutes) + float(row['minutes']):.1f}",
+                        "loss": f"{float(row['loss']):.5f}",
+                        **{
+                            f"psnr_{s}": f"{float(row[f'psnr_{s}']):.3f}"
+                            if f"psnr_{s}" in row
+                            else ""
+                            for s in SIGMAS
+                        },
+                    }
+                )
     return rows
 
 
@@ -106,7 +105,7 @@ def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
         quality.plot([], [], color=colour, label=f"sigma {sigma}")
     quality.set_ylabel("PSNR on val in dB")
     quality.legend(frameon=False, fontsize=8)
-    loss.set_ylabel("training loss (L1)")
+    loss.set_ylabel("training loss")
     loss.set_yscale("log")
     for place in (quality, loss):
         place.set_xlabel("steps")
@@ -158,7 +157,7 @@ def main() -> None:
     parser.add_argument("--hardware", default="2 CPU cores")
     parser.add_argument("--scores", default=None, help="CSV of the benchmark's gaussian")
     parser.add_argument("--real-scores", default=None, help="CSV of the benchmark's real-noise")
-    parser.add_argument("--log", nargs="+", default=[], help="logs of all runs, in order")
+    parser.add_argument("--log", nargs="+", default=[], help="logs of new runs, in order")
     parser.add_argument("--started-from", default=None, help="what the run was started from")
     options = parser.parse_args()
     checkpoint = read_checkpoint(find_checkpoint(options.run))
@@ -174,7 +173,7 @@ def main() -> None:
     if options.real_scores:
         scores["test, real noise"] = read_real_scores(options.real_scores)
     if options.log:
-        draw_curve(options.name, curve(options.log))
+        draw_curve(options.name, curve(options.name, options.log))
     written = export_weights(
         replace(checkpoint, facts=facts),
         PACKAGE / f"{options.name}.safetensors",

@@ -34,8 +34,9 @@ def load_torch() -> ModuleType:
         torch. At once if it was imported before.
     """
     with importing():
+        # Also where another plugin has imported torch: that alone brings no Triton.
+        shield_triton()
         if "torch" not in sys.modules:
-            shield_triton()
             _read_ahead("torch", "lib", "libtorch_python")
         import torch
 
