@@ -42,6 +42,27 @@ def test_csv(command: Any, images: Path, grey: Path, tmp_path: Path) -> None:
     assert "radiology" in result.stdout
 
 
+def test_volumes_beside_pictures(
+    command: Any, images: Path, grey: Path, tmp_path: Path, save_nifti: Any
+) -> None:
+    save_nifti(images / "scan.nii.gz")
+    (images / "broken.nii").write_bytes(b"hello")
+    table = tmp_path / "scores.csv"
+    result = command("evaluate", images, "--weights", grey, "--sigma", 25, "--csv", table)
+    assert result.exit_code == 1
+    errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert "broken.nii" in errors[0]
+    assert "1 of 5 images are colour (dermatology)" in result.stderr
+    assert "Measured 7 images, 1 failed." in result.stdout
+    with table.open(newline="") as file:
+        rows = [(row["image"], row["modality"]) for row in csv.DictReader(file)]
+    slices = [(f"scan.nii.gz[{number}]", "images") for number in range(5)]
+    assert rows == [*slices, ("mri/a.png", "mri"), ("mri/b.png", "mri")]
+    counts = [line.split()[:2] for line in result.stdout.splitlines()[1:4]]
+    assert counts == [["images", "5"], ["mri", "2"], ["radiology", "2"]]
+
+
 def test_default_sigmas(command: Any, images: Path, grey: Path, tmp_path: Path) -> None:
     table = tmp_path / "scores.csv"
     result = command("evaluate", images, "--weights", grey, "--csv", table, "--quiet")
@@ -56,7 +77,9 @@ def test_no_image_of_that_kind(refused: Any, images: Path, colour: Path) -> None
 
 
 def test_bad_input(refused: Any, images: Path, grey: Path, tmp_path: Path) -> None:
-    assert "modality" in refused("evaluate", tmp_path / "none")
+    assert "There is no folder" in refused("evaluate", tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    assert "Found no images" in refused("evaluate", tmp_path / "empty")
     assert "does not exist" in refused("evaluate", images, "--csv", tmp_path / "no" / "o.csv")
     (tmp_path / "old.csv").write_text("old")
     assert "--overwrite" in refused("evaluate", images, "--csv", tmp_path / "old.csv")
@@ -79,7 +102,7 @@ def test_a_bad_image_does_not_stop_the_others(
     assert len(errors) == 2
     assert "a.png" in errors[0]
     assert "mri/z.png is 13 x 9 pixels" in errors[1]
-    assert "Measured 1 of 3 images, 2 failed." in result.stdout
+    assert "Measured 1 images, 2 failed." in result.stdout
     assert [line.split(",")[0] for line in table.read_text().splitlines()[1:]] == ["mri/b.png"]
     quiet = command("evaluate", images, *words, "--overwrite", "--quiet")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr.splitlines()) == (1, "", errors)

@@ -144,8 +144,8 @@ def test_bars_of_reading_and_of_steps_take_turns(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(trained, "progress_bar", bar)
     with trained.training_bars(quiet=False) as (reading, steps):
-        reading("a.png")
-        reading("b.png")
+        for name in ("./", "deep/", "a.png", "deep/b.png"):
+            reading(name)
         steps(1, 2)
     assert seen == [
         "Training steps", "closed", "Reading images", (1, None), (2, None), "closed",

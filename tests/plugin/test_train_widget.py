@@ -15,8 +15,10 @@ from PIL import Image
 from napari_dran.plugin import kept_runs
 from napari_dran.plugin.denoise_widget import DenoiseWidget
 from napari_dran.plugin.train_panel import LAYERS
+from napari_dran.plugin.train_run import TrainWork
 from napari_dran.plugin.train_widget import TrainWidget
 from napari_dran.training import data
+from napari_dran.training.recipe import Recipe
 from napari_dran.weights import (
     list_weights,
     load_weights,
@@ -40,7 +42,7 @@ def test_run_is_shown_and_its_weights_can_be_saved(
     assert not trainer.settings.enabled
     assert "Done at step 12" in ended(trainer)
     curve = trainer._results.curve
-    assert [step for step, _ in curve.psnr] == [4, 8, 12]
+    assert [step for step, _ in curve.psnr] == [0, 4, 8, 12]
     assert [step for step, _ in curve.losses] == [10]
     assert 5 < curve.psnr[0][1] < 60
     assert trainer._results.preview.panel.shape == (40, 120)
@@ -77,14 +79,17 @@ def test_stop_keeps_the_best_and_the_run_goes_on_from_there(
     assert "Stopped at step" in ended(trainer)
     stopped = trainer._step
     assert 0 < stopped < 500
-    assert load_weights(trainer._kept.best)[1].steps == stopped
+    best = trainer._results.best.step
+    assert best in (0, stopped)
+    assert load_weights(trainer._kept.best)[1].steps == best
+    assert ("Nothing was better" in trainer.status.value) == (best == 0)
     trainer.steps.value = stopped
     press(trainer.resume)
     assert "Raise Steps" in trainer.status.value
     trainer.steps.value = stopped + 2
     press(trainer.resume)
     assert f"Done at step {stopped + 2}" in ended(trainer)
-    assert [step for step, _ in trainer._results.curve.psnr] == [stopped, stopped + 2]
+    assert [step for step, _ in trainer._results.curve.psnr] == [0, stopped, stopped + 2]
 
 
 def test_trains_on_layers_with_their_own_intensities(
@@ -130,7 +135,7 @@ def test_second_run_starts_anew_and_asks_first(
     press(trainer.train)
     assert "Done at step 12" in ended(trainer)
     assert trainer._kept.path != first
-    assert [step for step, _ in trainer._results.curve.psnr] == [4, 8, 12]
+    assert [step for step, _ in trainer._results.curve.psnr] == [0, 4, 8, 12]
 
 
 def test_unsaved_run_is_offered_by_the_next_session(
@@ -180,6 +185,14 @@ def test_stops_while_images_are_read(
     stopped.set()
     assert "nothing was trained" in ended(trainer)
     assert notifications == []
+
+
+def test_the_chosen_folder_itself_is_not_told_by_name() -> None:
+    work = TrainWork("scans", Recipe(), Path("run"), "cpu")
+    work.stop = lambda: False
+    for name in ("./", "p1/", "p1/a.png"):
+        work._reading(name)
+    assert list(work.told) == [("reading", ("p1/",)), ("reading", ("p1/a.png",))]
 
 
 def test_copies_the_command(trainer: TrainWidget, qapp: Any, images: Path, start: Path) -> None:

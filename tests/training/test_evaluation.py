@@ -102,6 +102,8 @@ def test_evaluate_a_method(images: Path) -> None:
         for sigma in (10, 50)
     ]
     assert calls == [(1, 3), (2, 3), (3, 3)]
+    pixels = (GREY * 255).astype(np.uint8) / np.float32(255)
+    assert rows[0] == score("ct/a.png", pixels, 10, nothing)
 
 
 @pytest.mark.parametrize(("channels", "expected"), [(1, {"ct", "mri"}), (3, {"histopathology"})])
@@ -210,22 +212,6 @@ def test_rows_measured_before_an_interruption_are_told(images: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         evaluate(images, sigmas=(25,), method=method, failed=pytest.fail, measured=kept.append)
     assert [row.image for row in kept] == ["ct/a.png"]
-
-
-def test_images_of_other_places_and_formats_are_told(images: Path) -> None:
-    told: list[str] = []
-    (images / "mri" / "deeper").mkdir()
-    for name in ("top.png", "mri/a.tif", "mri/deeper/a.png", "mri/deeper/b.png"):
-        Image.fromarray((GREY * 255).astype(np.uint8)).save(images / name)
-    (images / "manifest.csv").write_text("file,group")
-    (images / ".hidden.png").write_bytes(b"")
-    evaluate(images, sigmas=(25,), method=nothing, notice=told.append)
-    assert told == [
-        "Left out other images: 1 in no folder (e.g. top.png), 1 not .png (e.g. mri/a.tif), "
-        "2 deeper (e.g. mri/deeper/a.png). Only <modality>/*.png are measured."
-    ]
-    with pytest.raises(InputError, match=r"2 in no folder \(e\.g\. a\.png\)"):
-        evaluate(images / "mri" / "deeper", method=nothing)
 
 
 ROW = Row("mri/a.png", "mri", 25.0, 30.0, 0.9, 20.0, 0.5)

@@ -11,7 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_dran.errors import InputError
+from napari_dran.errors import Cancelled, InputError
+from napari_dran.training import data
 from napari_dran.training.data import (
     TrainingImage,
     choose_kind,
@@ -110,6 +111,32 @@ def test_folders_without_images(tmp_path: Path) -> None:
         read_folder(tmp_path)
     with pytest.raises(InputError, match="no folder"):
         read_folder(tmp_path / "none")
+
+
+def test_folders_are_told_before_their_images(tmp_path: Path) -> None:
+    for name in ("z.png", "a/b.png", "a/deep/c.png"):
+        save(tmp_path / name, ramp(np.uint8, 255))
+    told: list[str] = []
+    read_folder(tmp_path, reading=told.append)
+    assert told == ["./", "a/", "a/deep/", "z.png", "a/b.png", "a/deep/c.png"]
+
+
+def test_reading_ends_while_folders_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("z.png", "a/b.png", "b/c.png"):
+        save(tmp_path / name, ramp(np.uint8, 255))
+    told: list[str] = []
+
+    def reading(name: str) -> None:
+        told.append(name)
+        if len(told) == 2:
+            raise Cancelled("stopped")
+
+    monkeypatch.setattr(data, "read_volume", pytest.fail)
+    with pytest.raises(Cancelled):
+        read_folder(tmp_path, reading=reading)
+    assert told == ["./", "a/"]
 
 
 def write_manifest(folder: Path, rows: list[dict[str, str]]) -> None:

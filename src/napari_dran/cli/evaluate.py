@@ -19,7 +19,7 @@ SIGMAS = list(default(protocol.evaluate, "sigmas"))
 
 
 def evaluate(
-    root: Annotated[Path, typer.Argument(help="Folder of <modality>/*.png, clean images.")],
+    root: Annotated[Path, typer.Argument(help="Folder of clean images, of any format and depth.")],
     weights: Annotated[
         str, typer.Option(help="Shipped name, .safetensors file, or 'auto': by the image's kind.")
     ] = default(protocol.evaluate, "weights"),
@@ -40,6 +40,7 @@ def evaluate(
 ) -> None:
     """Measure weights on clean images to which known noise is added.
 
+    Every image below the folder is measured, volumes slice by slice, at most 100 of each.
     Gaussian noise is added without clipping; the network is not told how much.
     An image that cannot be measured does not stop the others, and what was
     measured before Ctrl-C is kept.
@@ -77,8 +78,7 @@ def evaluate(
     _report(rows, csv, overwrite=overwrite, quiet=quiet)
     if failures:
         if not quiet:
-            good, bad = len({row.image for row in rows}), len(failures)
-            show(f"Measured {good} of {good + bad} images, {bad} failed.")
+            show(f"Measured {len({row.image for row in rows})} images, {len(failures)} failed.")
         raise typer.Exit(SOME_FILES_FAILED)
 
 

@@ -109,8 +109,10 @@ def training_bars(quiet: bool) -> Iterator[tuple[Callable[[str], None], Progress
             return bars[title]
 
         def reading(name: str) -> None:
-            # How many there are is known when all are read.
-            bar("Reading", "images")(next(number), None)  # type: ignore[arg-type]
+            move = bar("Reading", "images")
+            # Folders are told before the images in them, and how many there are at the end.
+            if not name.endswith("/"):
+                move(next(number), None)  # type: ignore[arg-type]
 
         def steps(done: int, total: int) -> None:
             bar("Training", "steps")(done, total)

@@ -95,6 +95,12 @@ class TrainResults:
         self.panel.scores.value = score_table(report, self.best or report)
         self.panel.scores.visible = True
 
+    def advice(self) -> str:
+        """Say what to do with what came out of the run."""
+        if self.best is not None and not self.best.step:
+            return "Nothing was better than the weights it started with."
+        return "Save the best weights to denoise with them."
+
     def replay(self, rows: Sequence[Mapping[str, float]]) -> int:
         """Show the log of an earlier run; returns its last step."""
         self.show()

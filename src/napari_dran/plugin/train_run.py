@@ -67,7 +67,8 @@ class TrainWork(ThreadWork):
     def _reading(self, name: str) -> None:
         if self.stop():
             raise Cancelled("Stopped while the images were read: nothing was trained.")
-        self.tell("reading", name)
+        if name != "./":  # the chosen folder itself, whose name says nothing
+            self.tell("reading", name)
 
 
 class TrainRun(ThreadRun):

@@ -222,10 +222,7 @@ class TrainWidget(TrainPanel):
         else:
             self._step = value.step
             done = "Done" if state == "finished" else "Stopped"
-            self._say(
-                f"{done} at step {value.step:,} after {taken}. Save the best weights to denoise "
-                "with them."
-            )
+            self._say(f"{done} at step {value.step:,} after {taken}. {self._results.advice()}")
         self._show_state()
 
     def _on_saved(self, target: Path, card: Card | Failed) -> None:

@@ -1,17 +1,19 @@
-"""Images to measure on: PNG files on their own scale, in folders named after their modality."""
+"""Images to measure on: PNG files on their own scale, all else as it is trained on."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import FileReadError, InputError
-from ..files import is_readable
-from .data import MAX_GREY, TrainingImage
+from ..metrics import SSIM_SMALLEST_SIDE
+from .data import MAX_GREY, TrainingImage, modality_of, read_source
+from .recipe import Recipe
+from .sources import Source
 
 MAX_GREY_16 = 65535.0
 
@@ -34,33 +36,47 @@ def corpus_files(folder: str | Path) -> list[Path]:
     return paths
 
 
-def find_images(root: Path, notice: Callable[[str], object]) -> list[Path]:
-    """List what :func:`corpus_files` does, and tell of other images below the folder."""
-    try:
-        paths = corpus_files(root)
-    except InputError as error:
-        raise InputError(f"{error} {_left_out(root, ())}".rstrip()) from error
-    if sentence := _left_out(root, paths):
-        notice(sentence)
-    return paths
+def clean_images(source: Source) -> Iterator[TrainingImage]:
+    """Read what can be measured of a file or DICOM series: one image, or the slices of a volume.
+
+    PNG files keep their scale, see :func:`read_image`. All else is cut into slices as
+    for training, by the defaults of :class:`~napari_dran.training.recipe.Recipe`.
+
+    Yields
+    ------
+    TrainingImage
+        float32, named as training names it.
+
+    Raises
+    ------
+    FileReadError
+        The file is damaged.
+    InputError
+        The image is constant, and no PNG file.
+    """
+    if source.series is None and source.path.suffix.lower() == ".png":
+        name = source.name
+        yield replace(read_image(source.path), name=name, modality=modality_of(name))
+        return
+    constant = True
+    for image in read_source(source, Recipe()):
+        constant = False
+        yield replace(image, pixels=image.pixels.astype(np.float32))
+    if constant:
+        raise InputError(
+            f"{source.name} is all but constant, so it says nothing about denoising. Remove it, or "
+            "choose an image with structure."
+        )
 
 
-def _left_out(root: Path, paths: Sequence[Path]) -> str:
-    """Say which images below a folder are not among ``paths``, and why; "" if all are."""
-    taken = set(paths)
-    found: dict[str, list[str]] = {}
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
-            if path not in taken and path.is_file() and is_readable(path):
-                inside = path.relative_to(root)
-                depth = len(inside.parts)
-                reason = "in no folder" if depth < 2 else "deeper" if depth > 2 else "not .png"
-                found.setdefault(reason, []).append(inside.as_posix())
-    if not found:
-        return ""
-    reasons = ", ".join(f"{len(f)} {reason} (e.g. {f[0]})" for reason, f in found.items())
-    return f"Left out other images: {reasons}. Only <modality>/*.png are measured."
+def check_size(image: TrainingImage, name: str) -> None:
+    """Raise InputError, which says ``name``, if an image is too small to be measured."""
+    height, width = image.pixels.shape[1:]
+    if min(height, width) < SSIM_SMALLEST_SIDE:
+        raise InputError(
+            f"{name} is {width} x {height} pixels. Images of at least "
+            f"{SSIM_SMALLEST_SIDE} x {SSIM_SMALLEST_SIDE} pixels can be measured."
+        )
 
 
 def read_image(path: Path) -> TrainingImage:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DranError, InputError
-from ..files import READABLE_SUFFIXES, read_volume
+from ..files import read_volume
 from ..intensity import choose_window, normalise
 from ..slices import sample_evenly, slice_indices
 from ..volume import Volume
 from .patients import groups_of, hold_out
 from .recipe import Recipe
-from .sources import find_sources
+from .sources import Source, find_sources
 
 MAX_GREY = 255.0
 
@@ -69,7 +69,8 @@ def read_folder(
     notice : callable
         Gets one sentence for each file that cannot be read, which is then skipped.
     reading : callable
-        Gets the name of each file before it is read; what it raises ends the reading.
+        Gets the name of each folder before its files are looked at, ending in "/", then
+        that of each image before it is read; what it raises ends the reading.
 
     Returns
     -------
@@ -83,16 +84,14 @@ def read_folder(
     """
     recipe = recipe or Recipe()
     root = Path(folder).expanduser()
-    if not root.is_dir():
-        raise InputError(f"There is no folder {root}. Name the folder that holds the images.")
-    sources = list(find_sources(root))
+    sources = find_sources(root, reading)
     groups = groups_of(sources, root, recipe.split_by, notice)
-    images, failed, constant = [], 0, 0
+    images: list[TrainingImage] = []
+    failed = constant = 0
     for source in sources:
         reading(source.name)
         try:
-            volume = read_volume(source.path, series=source.series)
-            slices = list(cut_slices(volume, recipe))
+            slices = list(read_source(source, recipe, groups[source.name]))
         except DranError as error:
             failed += 1
             notice(f"Skipped {source.name}: {error}")
@@ -100,24 +99,36 @@ def read_folder(
         if not slices:
             constant += 1
             notice(f"Skipped {source.name}: it is all but constant, so nothing is learnt from it.")
-        parts = source.name.split("/")
-        modality = parts[0] if len(parts) > 1 else TOP
-        for number, pixels in slices:
-            name = source.name if number is None else f"{source.name}[{number}]"
-            images.append(TrainingImage(name, modality, pixels, groups[source.name]))
-    if constant and not images and not failed:
-        raise InputError(
-            f"Expected images to train on in {root}, all {constant} are constant. Choose images "
-            "with structure."
-        )
+        images += slices
     if not images:
-        found = failed + constant
-        reason = f", and none of its {found} images could be used" if found else ""
-        raise InputError(
-            f"Found no images in {root}{reason}. Expected files named "
-            f"{', '.join(READABLE_SUFFIXES)}, or DICOM files, also in folders of any depth."
+        reason = (
+            f"none of its {len(sources)} images could be used. Get them again, or name another "
+            "folder."
+            if failed
+            else f"all {constant} are constant. Choose images with structure."
         )
+        raise InputError(f"Expected images to train on in {root}, {reason}")
     return images
+
+
+def read_source(source: Source, recipe: Recipe, group: str = "") -> Iterator[TrainingImage]:
+    """Read a file or a DICOM series, and yield its slices that are not all but constant.
+
+    Raises
+    ------
+    FileReadError
+        It is damaged.
+    """
+    volume = read_volume(source.path, series=source.series)
+    for number, pixels in cut_slices(volume, recipe):
+        name = source.name if number is None else f"{source.name}[{number}]"
+        yield TrainingImage(name, modality_of(source.name), pixels, group)
+
+
+def modality_of(name: str) -> str:
+    """Return the first folder on an image's path, or :data:`TOP`."""
+    folder, separator, _ = name.partition("/")
+    return folder if separator else TOP
 
 
 def cut_slices(volume: Volume, recipe: Recipe) -> Iterator[tuple[int | None, np.ndarray]]:

@@ -11,22 +11,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..denoising import AUTO
 from ..errors import DranError, InputError, WeightsError
 from ..files.atomic import writing
-from ..metrics import SSIM_SMALLEST_SIDE, psnr, ssim
+from ..metrics import psnr, ssim
 from ..noise import GREY_LEVELS, add_gaussian
+from .data import modality_of
 from .methods import Method, NetworkMethod
-
-if TYPE_CHECKING:
-    from .data import TrainingImage
+from .sources import Source, find_sources
 
 SIGMAS = (10.0, 25.0, 50.0)
 
@@ -45,9 +43,9 @@ class Row:
     Parameters
     ----------
     image : str
-        ``modality/file.png``.
+        Path inside the folder, e.g. ``modality/file.png``; slices of volumes end in their number.
     modality : str
-        Name of its folder.
+        Name of the first folder on that path, or "images".
     sigma : float
         Standard deviation of the added noise, in grey levels of 255.
     psnr, ssim : float
@@ -100,7 +98,10 @@ def evaluate(
     Parameters
     ----------
     root : str or Path
-        Folder of ``<modality>/*.png``, 8 or 16 bit, grey or RGB.
+        Folder of clean images, grey or RGB, of any format and depth, as
+        :func:`~napari_dran.training.data.read_folder` finds them. PNG files keep their
+        scale: their largest possible value is 1. All else gets window and slices as in
+        training, by the defaults of :class:`~napari_dran.training.recipe.Recipe`.
     weights : str or Path
         A shipped name, a .safetensors file, or "auto" for the shipped weights
         that fit each image.
@@ -113,61 +114,49 @@ def evaluate(
     ensemble : int
         Orientations that weights average, 1 to 8.
     progress : callable, optional
-        Gets the number of images done and in all.
+        Gets the number of files (or DICOM series) done and in all.
     notice : callable
-        Gets a sentence if images are skipped, and one if other images lie in the folder.
+        Gets a sentence if images are skipped.
     failed : callable, optional
-        Gets a sentence for each image that cannot be measured, and the others go on;
-        by default the first of them ends the evaluation.
+        Gets a sentence for each file that cannot be measured, and the others go on; the
+        slices of a volume count up to the first that fails. By default the first such
+        file ends the evaluation.
     measured : callable
         Gets each row as soon as it is there, to keep if the evaluation is interrupted.
 
     Returns
     -------
     list of Row
-        One an image and sigma, by image name, then in the order of ``sigmas``.
+        One an image or slice and sigma, by file name, then in the order of ``sigmas``.
 
     Raises
     ------
     InputError
-        No images, none that can be measured, or a sigma that is negative; without
-        ``failed``, an image that is too small.
+        No such folder, no images, none that can be measured, or a sigma that is negative;
+        without ``failed``, an image that is too small or constant.
     FileReadError
         Without ``failed``, an image that is damaged.
     WeightsError
         Unknown weights, those of another task, or none of the images is of their kind.
     """
-    from .corpus import find_images, read_image
-
     _check_sigmas(sigmas)
-    paths = find_images(Path(root), notice)
     run: Method = method or NetworkMethod(weights, device, ensemble=ensemble)
+    sources = find_sources(root)
     rows: list[Row] = []
     skipped: list[str] = []
-    for done, path in enumerate(paths, 1):
-        try:
-            image = read_image(path)
-            taken = not isinstance(run, NetworkMethod) or run.takes(len(image.pixels))
-            # An image counts at every sigma or at none, so that means compare.
-            scores = _scores(image, sigmas, run) if taken else []
-        except WeightsError:  # every image would meet it
-            raise
-        except Exception as error:  # one bad image must not stop the rest
-            if failed is None:
-                raise
-            failed(_sentence(error, path))
-        else:
-            if not taken:
-                skipped.append(image.modality)
+    for done, source in enumerate(sources, 1):
+        for scores in _measure(source, sigmas, run, failed):
+            if not scores:
+                skipped.append(modality_of(source.name))
             for row in scores:
                 rows.append(row)
                 measured(row)
         if progress:
-            progress(done, len(paths))
+            progress(done, len(sources))
     if skipped:
         kind = "colour" if isinstance(run, NetworkMethod) and run.takes(1) else "grey"
         sentence = (
-            f"{len(skipped)} of {len(paths)} images are {kind} "
+            f"{len(skipped)} of {len(sources)} images are {kind} "
             f"({', '.join(sorted(set(skipped)))}), which the weights {str(weights)!r} do not take"
         )
         if not rows:
@@ -184,7 +173,7 @@ def score(name: str, clean: np.ndarray, sigma: float, method: Method) -> Row:
     Parameters
     ----------
     name : str
-        ``modality/file.png``; it also decides the noise.
+        As :attr:`Row.image`; it also decides the noise.
     clean : ndarray
         float32 (height, width) or (height, width, 3) in [0, 1].
     sigma : float
@@ -198,7 +187,7 @@ def score(name: str, clean: np.ndarray, sigma: float, method: Method) -> Row:
     colour = clean.ndim == 3
     return Row(
         image=name,
-        modality=name.split("/")[0],
+        modality=modality_of(name),
         sigma=float(sigma),
         psnr=psnr(clean, output),
         ssim=ssim(clean, output, colour=colour),
@@ -272,24 +261,38 @@ def _check_sigmas(sigmas: Sequence[float]) -> None:
         )
 
 
-def _scores(image: TrainingImage, sigmas: Sequence[float], method: Method) -> list[Row]:
-    """Measure one image at each sigma."""
-    pixels = image.pixels
-    clean = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
-    _check_size(clean, image.name)
-    return [score(image.name, clean, sigma, method) for sigma in sigmas]
+def _measure(
+    source: Source,
+    sigmas: Sequence[float],
+    method: Method,
+    failed: Callable[[str], object] | None,
+) -> Iterator[list[Row]]:
+    """Yield the rows of each image of a source; none where the method takes another kind.
+
+    It ends at the first that fails: so would the other slices, and it shall be told once.
+    """
+    from .corpus import check_size, clean_images
+
+    try:
+        for image in clean_images(source):
+            if isinstance(method, NetworkMethod) and not method.takes(len(image.pixels)):
+                yield []
+                return
+            check_size(image, source.name)
+            pixels = image.pixels
+            clean = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+            # An image counts at every sigma or at none, so that means compare.
+            yield [score(image.name, clean, sigma, method) for sigma in sigmas]
+    except WeightsError:  # every image would meet it
+        raise
+    except Exception as error:  # one bad image must not stop the rest
+        if failed is None:
+            raise
+        failed(_sentence(error, source))
 
 
-def _sentence(error: Exception, path: Path) -> str:
-    """Name the image of an error; those that are raised on purpose do so themselves."""
-    if isinstance(error, DranError):
-        return str(error)
-    return f"{path.parent.name}/{path.name}: unexpected {type(error).__name__}: {error}"
-
-
-def _check_size(clean: np.ndarray, name: str) -> None:
-    if min(clean.shape[:2]) < SSIM_SMALLEST_SIDE:
-        raise InputError(
-            f"{name} is {clean.shape[1]} x {clean.shape[0]} pixels. Images of at least "
-            f"{SSIM_SMALLEST_SIDE} x {SSIM_SMALLEST_SIDE} pixels can be measured."
-        )
+def _sentence(error: Exception, source: Source) -> str:
+    """Name the image of an error; most that are raised on purpose do so themselves."""
+    if not isinstance(error, DranError):
+        return f"{source.name}: unexpected {type(error).__name__}: {error}"
+    return str(error) if source.path.name in str(error) else f"{source.name}: {error}"

@@ -36,8 +36,8 @@ def read_images(
     notice : callable
         Gets a sentence for each file that is left out.
     reading : callable
-        Gets the name of each file or volume before it is read; what it raises ends the
-        reading.
+        Gets the name of each folder, file or volume before it is read; folders end in "/".
+        What it raises ends the reading.
 
     Raises
     ------

@@ -84,7 +84,8 @@ def train(
     tensorboard : bool
         Also log for TensorBoard, which must be installed.
     reading : callable
-        Gets the name of each image before it is read; what it raises ends the run.
+        Gets the name of each folder and image before it is read; folders end in "/".
+        What it raises ends the run.
     stop : callable
         Asked after each step; True validates, saves and ends.
     progress : callable

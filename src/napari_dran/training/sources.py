@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import InputError
 from ..files import DICOM_SUFFIXES, READABLE_SUFFIXES
 from ..files.dicom_series import find, is_dicom_file
 
@@ -24,11 +25,41 @@ class Source:
     series: str | None = None
 
 
-def find_sources(root: Path) -> Iterator[Source]:
-    """List the files and DICOM series below a folder, by name."""
+def find_sources(
+    folder: str | Path, reading: Callable[[str], object] = lambda name: None
+) -> list[Source]:
+    """List the files and DICOM series below a folder, by name.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Searched to the bottom; hidden files and folders are left out.
+    reading : callable
+        Gets the name of each folder before its files are looked at: its path inside,
+        ending in "/"; the folder itself is "./". What it raises ends the search.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or no image in it.
+    """
+    root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise InputError(f"There is no folder {root}. Name the folder that holds the images.")
+    sources = list(_sources(root, reading))
+    if not sources:
+        raise InputError(
+            f"Found no images in {root}. Expected files named {', '.join(READABLE_SUFFIXES)}, "
+            "or DICOM files, also in folders of any depth."
+        )
+    return sources
+
+
+def _sources(root: Path, reading: Callable[[str], object]) -> Iterator[Source]:
     for place, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(place)
+        reading(f"{here.relative_to(root).as_posix()}/")
         paths = [here / name for name in sorted(names) if not name.startswith(".")]
         dicom = False
         for path in paths:
