@@ -104,8 +104,8 @@ def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
     for sigma, colour in colours.items():
         quality.plot([], [], color=colour, label=f"sigma {sigma}")
     quality.set_ylabel("PSNR on val in dB")
-    quality.legend(frameon=False, fontsize=8)
-    loss.set_ylabel("training loss")
+    quality.legend(frameon=False, fontsize=8, loc="lower left", ncols=3)
+    loss.set_ylabel("training loss (L1, or far lower L2)")
     loss.set_yscale("log")
     for place in (quality, loss):
         place.set_xlabel("steps")
