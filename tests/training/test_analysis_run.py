@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 from napari_dran.errors import InputError, MissingPackageError, TrainingError, WeightsError
 from napari_dran.network.dran import DRAN
 from napari_dran.training import analysis_start
+from napari_dran.training.analysis import AnalysisModule
 from napari_dran.training.analysis_recipe import AnalysisRecipe
 from napari_dran.training.analysis_run import AnalysisReport, train_analysis
 from napari_dran.training.analysis_start import encoder_of, images_and_held, start_analysis
@@ -182,20 +184,35 @@ def test_wrong_weights_are_refused(tmp_path: Path) -> None:
         start_analysis(replace(small_analysis("segment"), network={"depth": 4}))
 
 
-def test_loss_that_is_no_number_ends_the_run(brains: Path, tmp_path: Path) -> None:
-    recipe = replace(
-        small_analysis("segment"), learning_rate=1.0, warmup=0, clip=0, validate_every=1, steps=40
-    )  # fmt: skip
+def test_loss_that_is_no_number_ends_the_run(
+    brains: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = AnalysisModule.training_step
+
+    def no_number(module: AnalysisModule, *batch: Any) -> torch.Tensor:
+        return module.kept(step(module, *batch) * torch.nan)
+
+    monkeypatch.setattr(AnalysisModule, "training_step", no_number)
+    start = saved(tmp_path / "start.safetensors", small_analysis("segment"))
+    recipe = replace(small_analysis("segment"), weights=str(start))
+    run = tmp_path / "run"
+    with pytest.raises(TrainingError, match="loss became nan at step 0"):
+        train_analysis(brains, recipe, run=run, device="cpu")
+    best, card = load_weights(run / BEST)
+    assert card.steps == 0, "what it began with"
+    assert all(value.isfinite().all() for value in best.state_dict().values())
+
+
+def test_weights_that_are_no_numbers_are_refused(brains: Path, tmp_path: Path) -> None:
     start = saved(tmp_path / "start.safetensors", small_analysis("segment"))
     network, card = load_weights(start)
     with torch.no_grad():
         next(iter(network.parameters())).fill_(torch.nan)
     save_weights(start, network, card, overwrite=True)
-    with pytest.raises(TrainingError, match="loss became nan at step 0"):
-        train_analysis(
-            brains, replace(recipe, weights=str(start)), run=tmp_path / "run", device="cpu"
-        )
-    assert not (tmp_path / "run" / BEST).exists()
+    recipe = replace(small_analysis("segment"), weights=str(start))
+    with pytest.raises(WeightsError, match="not finite"):
+        train_analysis(brains, recipe, run=tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_denoiser_s_folder_is_not_gone_on_with(

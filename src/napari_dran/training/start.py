@@ -113,8 +113,18 @@ def read_start(name: str, task: str | None = None) -> Start:
     Raises
     ------
     WeightsError
-        There are none, or they are for another task.
+        There are none, they are for another task, or not finite.
     """
+    start = _read(name, task)
+    if not all(value.isfinite().all() for value in start.weights.values()):
+        raise WeightsError(
+            f"The weights {name!r} hold values that are not finite, so nothing can be learnt from "
+            f"there. Choose other weights, or '{SCRATCH}'."
+        )
+    return start
+
+
+def _read(name: str, task: str | None) -> Start:
     facts: dict[str, Any]
     path = Path(name).expanduser()
     if path.suffix in SUFFIXES or path.is_dir():
