@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
+from .gaps import fill
 
 DEFAULT_WINDOW = "percentile"
 
@@ -38,7 +39,6 @@ MARGIN = 0.1
 PADDING_SHARE, PADDING_GAP = 0.005, 0.2
 FEWEST_VALUES = 100
 SAMPLE_SIZE = 4_000_000
-FILL_ROUNDS = 8
 # The noise is float32: a wider window would overflow it.
 WIDEST = 1e37
 
@@ -204,7 +204,7 @@ def normalise(image: np.ndarray, window: Window) -> np.ndarray:
         scaled = (np.asarray(image, dtype=np.float64) - window.low) / window.range
     np.clip(scaled, *SEEN, out=scaled)
     if not finite.all():
-        scaled = _fill(scaled, finite)
+        scaled = fill(scaled, finite)
     return scaled.astype(np.float32)
 
 
@@ -277,30 +277,3 @@ def _without_padding(values: np.ndarray) -> np.ndarray:
         return values
     spread = float(np.percentile(rest, PERCENTILES[1]) - rest.min())
     return rest if rest.min() - values.min() > PADDING_GAP * spread > 0 else values
-
-
-def _fill(image: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Grow the valid values of (..., H, W) into the gaps, ring by ring."""
-    if not valid.any():
-        return np.full_like(image, 0.5)
-    filled = np.where(valid, image, 0.0)
-    far = filled.sum() / valid.sum()
-    known = valid.copy()
-    for _ in range(FILL_ROUNDS):
-        if known.all():
-            return filled
-        count = _sum_around(known.astype(np.float64))
-        mean = _sum_around(filled) / np.maximum(count, 1.0)
-        ring = ~known & (count > 0.5)
-        filled[ring] = mean[ring]
-        known |= ring
-    filled[~known] = far
-    return filled
-
-
-def _sum_around(image: np.ndarray) -> np.ndarray:
-    """Sum over 3 x 3 pixels of the last two axes, zeros outside."""
-    padded = np.pad(image, [(0, 0)] * (image.ndim - 2) + [(1, 1), (1, 1)])
-    rows: np.ndarray = padded[..., :-2, :] + padded[..., 1:-1, :] + padded[..., 2:, :]
-    total: np.ndarray = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    return total

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from napari_dran.network.corners import QuietCorners
 from napari_dran.network.dran import DRAN
-from napari_dran.network.fused import fuse
+from napari_dran.network.fused import FusedDRAN, fuse
 from napari_dran.network.scales import MultiScale
 
 
@@ -42,7 +42,7 @@ def test_one_scale_is_the_network() -> None:
     # Too small for a second scale.
     assert MultiScale(HighPass(), 2)(image[:, :, :15]).equal(HighPass()(image[:, :, :15]))
     network = DRAN(1, features=4, blocks=1, layers=1)
-    assert isinstance(fuse(network), QuietCorners)
+    assert [type(part) for part in fuse(network)] == [FusedDRAN, QuietCorners]
     assert isinstance(fuse(network, 2), MultiScale)
 
 

@@ -114,7 +114,7 @@ def _fuse_block(block: DynamicResidualAttentionBlock) -> nn.Sequential:
 def fuse(network: nn.Module, scales: int = 1, white: bool = False) -> nn.Module:
     """Return what ``network`` is run as: its fastest exact form, and what its card asks for.
 
-    Of a :class:`DRAN`, with :class:`~napari_dran.network.corners.QuietCorners`.
+    That of a :class:`DRAN` ends in :class:`~napari_dran.network.corners.QuietCorners`.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def fuse(network: nn.Module, scales: int = 1, white: bool = False) -> nn.Module:
         Hold its noise to be white, see :class:`~napari_dran.network.whiteness.WhiteOnly`.
     """
     if isinstance(network, DRAN):
-        fused: nn.Module = QuietCorners(FusedDRAN(network))
+        fused: nn.Module = nn.Sequential(FusedDRAN(network), QuietCorners())
     else:
         fused = deepcopy(network).eval()
     scaled = MultiScale(fused, scales) if scales > 1 else fused
-    return WhiteOnly(scaled) if white else scaled
+    return nn.Sequential(scaled, WhiteOnly()) if white else scaled

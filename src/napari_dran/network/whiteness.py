@@ -17,7 +17,7 @@ the least white residual has 0.951 of what white noise has, so one is held back,
 
 
 class WhiteOnly(nn.Module):
-    r"""Runs a denoising network, and scales down noise that is not white.
+    r"""Scales down what a network before it takes for noise and is not white.
 
     The residual of an image is noise plus structure. Its second differences across
     2 x 2 pixels, :math:`d = (r_{00} - r_{01} - r_{10} + r_{11}) / 2`, have the variance
@@ -25,20 +25,10 @@ class WhiteOnly(nn.Module):
     it), and nearly none of structure's. The residual is multiplied by Wiener's gain,
     the share of noise in its power: :math:`\min(1, 1.05 \, \overline{d^2} /
     \overline{r^2})`, one number for each image. White noise stays as it is.
-
-    Parameters
-    ----------
-    network : Module
-        Maps images (N, C, H, W) to their noise.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Predict the noise of (N, C, H, W), each image apart from the others."""
-        noise: Tensor = self.network(image)
+    def forward(self, noise: Tensor) -> Tensor:
+        """Scale noise (N, C, H, W), each image apart from the others."""
         return noise * white_share(noise).to(noise.dtype)
 
 

@@ -20,6 +20,7 @@ from ..weights import SUFFIX, user_folder
 
 RECORD = "run.json"
 BEST = f"best{SUFFIX}"
+CHECKPOINT = "checkpoint.ckpt"
 LOG = "log.csv"
 KEPT = 3
 
@@ -52,6 +53,11 @@ class KeptRun:
     def best(self) -> Path:
         """The best weights so far; the file may not exist yet."""
         return self.path / BEST
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has weights besides those it began with."""
+        return (self.path / CHECKPOINT).is_file()
 
     def curves(self) -> list[dict[str, float]]:
         """Return the rows of the run's log."""
@@ -115,7 +121,7 @@ def unsaved_run() -> KeptRun | None:
         except (OSError, ValueError, TypeError, DranError):
             # What cannot be read, or is of another version, cannot be offered.
             return None
-        return run if run.best.is_file() and not run.saved else None
+        return run if run.trained and not run.saved else None
     return None
 
 

@@ -259,7 +259,7 @@ class TrainWidget(TrainPanel):
 
     def _may_leave_unsaved(self) -> bool:
         kept = self._kept
-        unsaved = kept is not None and not kept.saved and kept.best.is_file()
+        unsaved = kept is not None and not kept.saved and kept.trained
         return not unsaved or may_start_anew(self.native)
 
     def _is_busy(self) -> bool:
@@ -276,7 +276,7 @@ class TrainWidget(TrainPanel):
             self._step > 0
         )  # fmt: skip
         self.stop.enabled = running
-        self.save.enabled = kept is not None and kept.best.is_file() and self._saving is None
+        self.save.enabled = kept is not None and kept.trained and self._saving is None
         self.progress.visible = running
         if running and not self._step:
             self.progress.max = 0
