@@ -53,12 +53,21 @@ def test_estimate_is_in_the_images_unit() -> None:
     assert estimate_sigma(noise * 1e200) == pytest.approx(30e200, rel=0.1)
 
 
-def test_constant_background_does_not_count() -> None:
-    image = np.zeros((3, 128, 128))
+@pytest.mark.parametrize("fill", [0, -1024, 0.1])
+def test_constant_background_does_not_count(fill: float) -> None:
+    image = np.full((3, 128, 128), float(fill))
     image[:, 40:100, 40:100] = 500 + np.random.default_rng(0).normal(0, 20, (3, 60, 60))
     assert estimate_sigma(image) == pytest.approx(20, rel=0.15)
-    with_empty_slices = np.concatenate([np.zeros((5, 128, 128)), image])
+    with_empty_slices = np.concatenate([np.full((5, 128, 128), float(fill)), image])
     assert estimate_sigma(with_empty_slices) == estimate_sigma(image)
+
+
+def test_estimate_is_that_of_scikit_image() -> None:
+    from skimage.restoration import estimate_sigma as theirs
+
+    for side in (5, 64, 99):
+        image = np.random.default_rng(side).normal(100, 7, (side, side + 3))
+        assert estimate_sigma(image) == pytest.approx(float(theirs(image)), rel=1e-12)
 
 
 def test_nothing_to_estimate() -> None:
