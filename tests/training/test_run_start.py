@@ -48,7 +48,12 @@ def test_a_start_that_training_makes_worse_stays_the_best(
     reports: list[Report] = []
     recipe = replace(tiny, weights=str(first / BEST), network={}, learning_rate=0.5)
     run = tmp_path / "worse"
-    train(pictures / "grey", recipe, run=run, device="cpu", report=reports.append)
+    done: list[int] = []
+    train(
+        pictures / "grey", recipe, run=run, device="cpu",
+        report=reports.append, progress=lambda step, steps: done.append(step),
+    )  # fmt: skip
+    assert done == list(range(13)), "0 is told while the start is measured"
     assert [report.step for report in reports] == [0, 4, 8, 12]
     assert [report.best for report in reports] == [True, False, False, False]
     assert math.isnan(reports[0].loss)

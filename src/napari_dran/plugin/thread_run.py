@@ -33,7 +33,7 @@ class ThreadWork(ABC):
         asked to quit does not pass on what it returns.
     """
 
-    stop: Callable[[], bool] = field(default=lambda: False, init=False)
+    stop: Callable[[], bool] = field(default_factory=lambda: lambda: False, init=False)
     told: deque[tuple[str, tuple[Any, ...]]] = field(default_factory=deque, init=False)
     outcome: Any = field(default=None, init=False)
 

@@ -188,6 +188,9 @@ class TrainWidget(TrainPanel):
     def _on_progress(self, done: int, total: int) -> None:
         if self._closed or self._run is None:
             return
+        if not done:
+            self._say("Measuring the weights it starts from…")
+            return
         self._step = done
         self.progress.max, self.progress.value = total, done
         if self._run.stopping:

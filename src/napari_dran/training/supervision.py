@@ -100,6 +100,8 @@ class Supervision(Callback, ABC):
         if trainer.is_global_zero:
             self.table = Log(self.run / LOG, self.module.global_step)
         if self.module.begins_trained:
+            if trainer.is_global_zero:
+                self.progress(0, self.module.recipe.steps)
             self._validate(trainer)
 
     def on_train_batch_end(
