@@ -20,7 +20,7 @@ from export import CURVES, PACKAGE, PICTURES
 from napari_dran.training.cards import export_weights
 from napari_dran.training.checkpoints import Checkpoint, find_checkpoint, read_checkpoint
 from napari_dran.training.manifest import corpus_sources
-from napari_dran.training.validation import LOG
+from napari_dran.training.run_folder import LOG
 
 TUMOUR_LICENCE = (
     "Research use, not commercial: the training images are under CC BY-NC-SA 4.0, see data."

@@ -71,6 +71,19 @@ def test_says_that_training_made_nothing_better(folder: Path, tmp_path: Path, co
     assert read_card(output).steps == 0
 
 
+def test_the_start_is_not_needed_to_go_on(folder: Path, tmp_path: Path, command: Any) -> None:
+    start, output = tmp_path / "start.safetensors", tmp_path / "mine.safetensors"
+    assert command("train", folder, "-o", start, *TINY, "-q").exit_code == 0
+    sha256 = read_card(start).sha256
+    words = ("train", folder, "-o", output, "--weights", start, "--crop", "16", "--batch", "2")
+    assert command(*words, "--steps", "2", "-q").exit_code == 0
+    start.unlink()
+    result = command(*words, "--steps", "3", "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert "Going on at step 2" in result.stderr
+    assert read_card(output).training["started from"].endswith(sha256[:12])
+
+
 def test_recipe_file_and_options(folder: Path, tmp_path: Path, command: Any) -> None:
     config = tmp_path / "recipe.yaml"
     config.write_text("data: images\nnoise:\n  - model: rician\n    sigma: [0, 20]\nloss: l2\n")

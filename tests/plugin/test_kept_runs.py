@@ -7,14 +7,8 @@ import pytest
 from napari_dran.errors import FileWriteError
 from napari_dran.plugin import kept_runs
 from napari_dran.plugin.kept_runs import KEPT, begin_run, unsaved_run
-from napari_dran.training import supervision, validation
+from napari_dran.training.run_folder import CHECKPOINT, LOG
 from napari_dran.weights import user_folder
-
-
-def test_names_are_those_that_training_writes() -> None:
-    # They stand twice because the training's module loads torch.
-    here = (kept_runs.BEST, kept_runs.CHECKPOINT, kept_runs.LOG)
-    assert here == (supervision.BEST, supervision.CHECKPOINT, validation.LOG)
 
 
 def test_only_the_last_runs_are_kept() -> None:
@@ -28,8 +22,8 @@ def test_run_is_offered_until_it_is_saved() -> None:
     assert unsaved_run() is None, "no weights yet"
     run.best.write_bytes(b"weights")
     assert unsaved_run() is None, "no more than those it began with"
-    (run.path / kept_runs.CHECKPOINT).write_bytes(b"trained")
-    (run.path / kept_runs.LOG).write_text("step,loss,psnr_25\n10,0.5,30\n")
+    (run.path / CHECKPOINT).write_bytes(b"trained")
+    (run.path / LOG).write_text("step,loss,psnr_25\n10,0.5,30\n")
     found = unsaved_run()
     assert found == run
     assert found.curves() == [{"step": 10, "loss": 0.5, "psnr_25": 30}]
@@ -40,7 +34,7 @@ def test_run_is_offered_until_it_is_saved() -> None:
 def test_what_is_damaged_is_not_offered() -> None:
     run = begin_run({}, "cpu", None)
     run.best.write_bytes(b"weights")
-    (run.path / kept_runs.CHECKPOINT).write_bytes(b"trained")
+    (run.path / CHECKPOINT).write_bytes(b"trained")
     assert unsaved_run() == run
     assert run.curves() == []
     record = run.path / kept_runs.RECORD

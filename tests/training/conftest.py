@@ -12,8 +12,7 @@ from PIL import Image
 
 from napari_dran.training.analysis_recipe import AnalysisRecipe
 from napari_dran.training.recipe import Recipe
-
-CHECKPOINT = "checkpoint.ckpt"
+from napari_dran.training.run_folder import CHECKPOINT
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from napari_dran.training.cards import export_weights
 from napari_dran.training.fit import Outcome
 from napari_dran.training.recipe import Recipe
 from napari_dran.training.run import train
-from napari_dran.training.supervision import BEST, CHECKPOINT
+from napari_dran.training.run_folder import BEST, CHECKPOINT
 from napari_dran.weights import Card, load_weights, save_weights
 
 from .conftest import small_analysis, state
@@ -201,6 +201,17 @@ def test_loss_that_is_no_number_ends_the_run(
     best, card = load_weights(run / BEST)
     assert card.steps == 0, "what it began with"
     assert all(value.isfinite().all() for value in best.state_dict().values())
+
+
+def test_going_on_does_not_read_the_start_again(brains: Path, tmp_path: Path) -> None:
+    start, run = saved(tmp_path / "start.safetensors", small_analysis("segment")), tmp_path / "run"
+    recipe = replace(small_analysis("segment"), weights=str(start), steps=2)
+    assert train_analysis(brains, recipe, run=run, device="cpu", stop=lambda: True).stopped
+    start.unlink()
+    assert train_analysis(brains, recipe, run=run, device="cpu").step == 2
+    exported = export_weights(run, tmp_path / "last.safetensors")
+    assert exported.training["started from"].startswith("start at step 7")
+    assert exported.licence == "That of start, which training started from: ours"
 
 
 def test_weights_that_are_no_numbers_are_refused(brains: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from napari_dran.network.dran import DRAN
 from napari_dran.training.fit import Outcome
 from napari_dran.training.recipe import NOISE_NAMES, Noise, Recipe
 from napari_dran.training.run import train
-from napari_dran.training.supervision import BEST, CHECKPOINT
+from napari_dran.training.run_folder import BEST, CHECKPOINT
 from napari_dran.training.validation import Report
 from napari_dran.weights import load_weights
 

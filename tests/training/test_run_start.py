@@ -10,9 +10,10 @@ import pytest
 
 from napari_dran.errors import FileWriteError, InputError, WeightsError
 from napari_dran.network.dran import DRAN
+from napari_dran.training.cards import export_weights
 from napari_dran.training.recipe import Recipe
 from napari_dran.training.run import train
-from napari_dran.training.supervision import BEST
+from napari_dran.training.run_folder import BEST
 from napari_dran.training.validation import Report
 from napari_dran.weights import Card, load_weights, save_weights
 
@@ -38,6 +39,28 @@ def test_starts_from_weights(pictures: Path, tiny: Recipe, tmp_path: Path) -> No
     assert card.training["recipe"]["weights"] == "start.safetensors"
     assert card.training["started from"].startswith("start at step 7")
     assert card.licence == "That of start, which training started from: ours"
+
+
+@pytest.mark.parametrize("meanwhile", ["gone", "another"])
+def test_going_on_does_not_read_the_start_again(
+    meanwhile: str, pictures: Path, tiny: Recipe, tmp_path: Path
+) -> None:
+    start = save_start(tmp_path / "start.safetensors")
+    recipe = replace(tiny, weights=str(start), network={}, steps=4)
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train(pictures / "grey", recipe, run=whole, device="cpu")
+    assert train(pictures / "grey", recipe, run=parted, device="cpu", stop=lambda: True).stopped
+    start.unlink()
+    if meanwhile == "another":
+        save_start(start, features=8)
+    train(pictures / "grey", recipe, run=parted, device="cpu")
+    expected = state(whole)
+    assert all(value.equal(expected[name]) for name, value in state(parted).items())
+    cards = [export_weights(run, tmp_path / f"{run.name}.safetensors") for run in (whole, parted)]
+    for key in ("started from", "images"):
+        assert cards[0].training[key] == cards[1].training[key]
+    assert cards[0].licence == cards[1].licence
+    assert cards[0].data == cards[1].data
 
 
 def test_a_start_that_training_makes_worse_stays_the_best(

@@ -59,7 +59,8 @@ def check_start(
     Parameters
     ----------
     recipe : Recipe or AnalysisRecipe
-        Its start must be there and fit, and the device have its precision.
+        Its start must be there and fit unless the run goes on, and the device have its
+        precision.
     folder : Path
         Of the run.
     device : str
@@ -70,10 +71,13 @@ def check_start(
     from ..denoising.devices import choose_device
     from ..training.analysis_recipe import AnalysisRecipe
     from ..training.machine import chosen_precision, tensorboard_logger
+    from ..training.run_folder import CHECKPOINT
 
     chosen_precision(recipe.precision, choose_device(device))
     if tensorboard:
         tensorboard_logger(folder)
+    if (folder / CHECKPOINT).is_file():
+        return
     if isinstance(recipe, AnalysisRecipe):
         from ..training.analysis_start import start_analysis
 

@@ -16,12 +16,10 @@ from typing import Any
 
 from ..errors import DranError, FileWriteError
 from ..training.recipe_file import make_recipe
-from ..weights import SUFFIX, user_folder
+from ..training.run_folder import BEST, CHECKPOINT, LOG
+from ..weights import user_folder
 
 RECORD = "run.json"
-BEST = f"best{SUFFIX}"
-CHECKPOINT = "checkpoint.ckpt"
-LOG = "log.csv"
 KEPT = 3
 
 

@@ -17,7 +17,8 @@ from .machine import chosen_precision, device_name
 from .manifest import corpus_sources
 from .module import DIGEST, images_digest
 from .recipe import missing_package
-from .supervision import BEST, Supervision
+from .run_folder import BEST
+from .supervision import Supervision
 from .validation import TrainingReport
 
 try:
@@ -119,7 +120,7 @@ def train_analysis(
     before = None if fast_dev_run else begun(folder, recipe, len(images), names, notice)
     if before is not None and is_finished(before, recipe):
         return Outcome(before.step, False, folder / BEST)
-    network, start = start_analysis(recipe, notice)
+    network, start = start_analysis(recipe, notice) if before is None else before.resumed()
     facts = {
         **start,
         "images": len(images),

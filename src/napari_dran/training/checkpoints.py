@@ -62,6 +62,19 @@ class Checkpoint:
             raise WeightsError(f"The checkpoint does not fit its own network: {error}") from error
         return network.eval()
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The facts that came with what the run started from."""
+        known = ("started from", "licence", "data")
+        return {key: self.facts[key] for key in known if key in self.facts}
+
+    def resumed(self) -> tuple[nn.Module, dict[str, Any]]:
+        """Return the network, in training mode, and the origin of a run that goes on.
+
+        What it started from is not read again: it may be gone, or be another by now.
+        """
+        return self.network().train(), self.origin
+
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint of ``napari-dran train``, or of the first trainer.

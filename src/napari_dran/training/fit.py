@@ -16,7 +16,8 @@ from .checkpoints import Checkpoint, read_checkpoint
 from .machine import PRECISIONS, hardware, make_folder, quiet, tensorboard_logger
 from .module import DIGEST, JUDGED_BY, TrainingModule
 from .recipe import Recipe, missing_package
-from .supervision import BEST, CHECKPOINT, AtomicCheckpoints, Supervision
+from .run_folder import BEST, CHECKPOINT
+from .supervision import AtomicCheckpoints, Supervision
 
 try:
     from lightning.pytorch import Trainer

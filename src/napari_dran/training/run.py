@@ -39,7 +39,8 @@ from .denoising import DenoisingModule, NoisyCropsData
 from .fit import Outcome, begun, fit, is_finished
 from .machine import chosen_precision, device_name
 from .module import DIGEST, images_digest
-from .supervision import BEST, Supervision
+from .run_folder import BEST
+from .supervision import Supervision
 
 
 def train(
@@ -130,7 +131,7 @@ def train(
     before = None if fast_dev_run else begun(folder, recipe, len(images), names, notice)
     if before is not None and is_finished(before, recipe):
         return Outcome(before.step, False, folder / BEST)
-    network, start = start_network(recipe, channels, notice)
+    network, start = start_network(recipe, channels, notice) if before is None else before.resumed()
     pairs = validation_pairs(held, channels, recipe)
     if fast_dev_run:
         pairs = [pair for pair in pairs if pair.name == pairs[0].name]

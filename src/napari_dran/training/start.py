@@ -129,8 +129,7 @@ def _read(name: str, task: str | None) -> Start:
     path = Path(name).expanduser()
     if path.suffix in SUFFIXES or path.is_dir():
         start = read_checkpoint(find_checkpoint(path))
-        facts = {"started from": f"{path.name} at step {start.step}"}
-        facts |= {key: start.facts[key] for key in ("licence", "data") if key in start.facts}
+        facts = {**start.origin, "started from": f"{path.name} at step {start.step}"}
         return Start(start.architecture, start.arguments, start.weights, facts)
     network, card = load_weights(name)
     if task is not None:

@@ -14,13 +14,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from ..files.atomic import writing
-from ..weights import SUFFIX
 from .cards import export_weights
 from .module import TrainingModule
-from .validation import LOG, Log, TrainingReport
-
-CHECKPOINT = "checkpoint.ckpt"
-BEST = f"best{SUFFIX}"
+from .run_folder import BEST, CHECKPOINT, LOG
+from .validation import Log, TrainingReport
 
 ASK_EVERY = 10
 """Steps between agreements of several processes on the time and on stopping, and between

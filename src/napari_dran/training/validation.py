@@ -25,7 +25,6 @@ from .data import TrainingImage
 from .noise_models import add_noise, nearest_sigma
 from .recipe import Recipe
 
-LOG = "log.csv"
 PANELS = 4
 """Images that TensorBoard shows."""
 
