@@ -31,6 +31,9 @@ POINTS = 12
 # One centre crop a modality: on a CPU validation must not cost more than training.
 VALIDATION = {"validation_images": 1, "validation_side": 128}
 
+# The paper's: the loss is one of the things compared, so no recipe may change it for all.
+LOSS = {"loss": "l1"}
+
 
 @dataclass(frozen=True)
 class Network:
@@ -88,7 +91,7 @@ def recipe_of(name: str, **shared: int | None) -> Recipe:
     for place in ("data", "validation"):
         values.pop(place, None)
     values |= {key: value for key, value in shared.items() if value is not None}
-    recipe = make_recipe({**values, **VALIDATION, **network.changes})
+    recipe = make_recipe({**values, **VALIDATION, **LOSS, **network.changes})
     return replace(recipe, validate_every=max(1, recipe.steps // POINTS))
 
 
