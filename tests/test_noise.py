@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from napari_dran.errors import InputError
 from napari_dran.noise import add_gaussian, add_uniform, constant_areas, estimate_sigma
@@ -74,6 +75,28 @@ def test_nothing_to_estimate() -> None:
     assert estimate_sigma(np.full((10, 10), 3)) == 0
     assert estimate_sigma(np.full((10, 10), np.nan)) == 0
     assert estimate_sigma(np.arange(10).reshape(1, 10)) == 0
+    # Areas of constant value have edges, and no noise.
+    phantom = np.full((128, 128), 100.0)
+    phantom[30:90, 40:100] = 150
+    assert estimate_sigma(phantom) == 0
+    y, x = np.mgrid[:128, :128]
+    labels = ((y - 64) ** 2 + (x - 64) ** 2 < 1600).astype(np.uint8)
+    assert estimate_sigma(labels) == 0
+    assert estimate_sigma(data.shepp_logan_phantom()) == 0
+
+
+def test_wild_values_hide_no_noise() -> None:
+    image = np.random.default_rng(0).normal(100, 5, (128, 128))
+    image[64, 64] = 1e15
+    assert estimate_sigma(image) == pytest.approx(5, rel=0.1)
+    image[:, :64] = 1e20
+    assert estimate_sigma(image) == pytest.approx(5, rel=0.1)
+
+
+def test_small_masked_area_is_estimated() -> None:
+    image = np.zeros((256, 256))
+    image[100:125, 100:125] = np.random.default_rng(0).normal(100, 5, (25, 25))
+    assert estimate_sigma(image) == pytest.approx(5, rel=0.15)
 
 
 def test_nan_is_passed_over() -> None:

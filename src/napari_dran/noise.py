@@ -22,7 +22,11 @@ CONSTANT_SIDE = 9
 which strong compression leaves constant where the image is not."""
 
 ROUNDING = 1e-12
-"""Wavelet details below this share of the largest value are rounding errors."""
+"""Wavelet details below this share of the local mean are rounding errors."""
+
+NOISY_SHARE = 0.25
+"""Noise fills areas: if fewer of the details that are not zero have only such around them,
+they are edges of a phantom, a mask or labels. (Scans have 0.7 and more, phantoms 0.1.)"""
 
 MEDIAN_OF_NORMAL = 0.6744897501960817
 """Median magnitude of normally distributed values of standard deviation 1."""
@@ -50,8 +54,8 @@ def estimate_sigma(image: Any, axes: str | None = None, axis: int | str = 0) -> 
     Returns
     -------
     float
-        Sigma in the image's unit; 0 for a constant image, or slices narrower than
-        5 pixels.
+        Sigma in the image's unit; 0 for an image of constant areas (a phantom, a mask,
+        labels), or slices narrower than 5 pixels.
 
     Raises
     ------
@@ -88,12 +92,17 @@ def _sigma_of_sample(pixels: np.ndarray) -> float:
     if values.min() == values.max() or min(values.shape) < SMALLEST_SIDE:
         return 0.0
     import pywt
+    from scipy.ndimage import binary_erosion
 
     # Scaled, as details of very large or very small values would overflow.
-    details = np.abs(pywt.dwt2(values / scale, "db2")[1][2])
+    mean, (_, _, details) = pywt.dwt2(values / scale, "db2")
+    details = np.abs(details)
     # scikit-image leaves out zeros only, but constant areas leave rounding errors.
-    details = details[details > ROUNDING]
-    return float(np.median(details)) / MEDIAN_OF_NORMAL * scale if details.size else 0.0
+    found = details > ROUNDING * np.abs(mean)
+    inner = binary_erosion(found, np.ones((3, 3)), border_value=1)
+    if inner.sum() <= NOISY_SHARE * found.sum():
+        return 0.0
+    return float(np.median(details[found])) / MEDIAN_OF_NORMAL * scale
 
 
 def constant_areas(pixels: np.ndarray) -> np.ndarray:

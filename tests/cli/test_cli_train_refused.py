@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_dran.cli.recipe_options import recipe_file
+from napari_dran.training.run_folder import CHECKPOINT
 from napari_dran.weights import read_card
 
 LIST = "Expected a list such as noise: [{model: rician, sigma: [0, 20]}]."
@@ -50,6 +51,19 @@ def test_refused_before_reading(
     refused: Callable[..., str],
 ) -> None:
     assert message in refused(*words, *options)
+
+
+def test_start_is_read_first_unless_the_run_goes_on(
+    words: tuple[object, ...], tmp_path: Path, refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / CHECKPOINT).write_bytes(b"")
+    wrong = (*words, "--weights", "none.ckpt", "--run", "~/run")
+    assert "There is no folder" in refused(*wrong)
+    assert "There is no checkpoint none.ckpt" in refused(*wrong, "--fast-dev-run")
 
 
 def test_sigma_replaces_that_of_a_list(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_run_is_offered_until_it_is_saved() -> None:
     found = unsaved_run()
     assert found == run
     assert found.curves() == [{"step": 10, "loss": 0.5, "psnr_25": 30}]
-    found.mark_saved()
+    found.mark(saved=True)
     assert unsaved_run() is None
 
 

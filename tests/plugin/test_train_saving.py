@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from napari_dran.errors import FileWriteError, TrainingError
+from napari_dran.plugin.kept_runs import unsaved_run
 from napari_dran.plugin.train_widget import TrainWidget
 from napari_dran.weights import (
     load_weights,
@@ -76,7 +77,7 @@ def test_run_that_fails_says_why(
 
     press(trainer.train)
     ended(trainer)
-    trainer._kept = trainer._kept.mark_saved()
+    trainer._kept = trainer._kept.mark(saved=True)
     monkeypatch.setattr(denoising.DenoisingModule, "training_step", fail)
     press(trainer.train)
     assert said in ended(trainer)
@@ -102,6 +103,47 @@ def test_best_weights_of_a_run_that_failed_can_be_saved(
     assert trainer.save.enabled
     assert trainer._results.best.step in (0, 4)
     assert load_weights(trainer._kept.best)[1].steps == trainer._results.best.step
+
+
+def test_run_that_goes_on_after_saving_is_unsaved_again(
+    trainer: TrainWidget, ended: Callable[[TrainWidget], str], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, qtbot: Any,
+) -> None:  # fmt: skip
+    press(trainer.train)
+    ended(trainer)
+    targets = iter([tmp_path / "first.safetensors", tmp_path / "during.safetensors"])
+    monkeypatch.setattr(TrainWidget, "_ask_where", lambda _: next(targets))
+    press(trainer.save)
+    qtbot.waitUntil(lambda: trainer._saving is None, timeout=10_000)
+    assert unsaved_run() is None
+    trainer.steps.value = trainer._step + 4
+    press(trainer.resume)
+    press(trainer.save)
+    ended(trainer)
+    qtbot.waitUntil(lambda: trainer._saving is None, timeout=10_000)
+    found = unsaved_run()
+    assert found is not None, "saved while it went on: there may be better weights by now"
+    assert found.path == trainer._kept.path
+
+
+def test_run_that_failed_before_its_first_checkpoint_cannot_go_on(
+    trainer: TrainWidget, ended: Callable[[TrainWidget], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_dran.training import denoising
+
+    step = denoising.DenoisingModule.training_step
+
+    def fail_at_two(module: Any, batch: Any, number: int) -> Any:
+        if module.global_step == 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        return step(module, batch, number)
+
+    monkeypatch.setattr(denoising.DenoisingModule, "training_step", fail_at_two)
+    press(trainer.train)
+    assert "not enough memory" in ended(trainer)
+    assert trainer._step > 0
+    assert not trainer.resume.enabled
+    assert not trainer.save.enabled
 
 
 def test_saving_overwrites_only_what_the_dialog_asked_for(

@@ -157,7 +157,7 @@ def test_unsaved_run_is_offered_by_the_next_session(
     later.steps.value = 14
     press(later.resume)
     assert "Done at step 14" in ended(later)
-    later._kept = later._kept.mark_saved()
+    later._kept = later._kept.mark(saved=True)
     assert kept_runs.unsaved_run() is None
 
 

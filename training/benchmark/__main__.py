@@ -57,9 +57,8 @@ def train_networks_command(
 ) -> None:
     """Train DRAN, its variants and the baselines with the same steps, recipe and seed.
 
-    The recipe is training/dran-grey.yaml (dran-colour.yaml for those in colour);
-    on a CPU add --steps 600 --batch 8 --crop 64. The same command goes on where an
-    earlier one was stopped.
+    The recipe is training/comparison.yaml; on a CPU add --steps 600 --batch 8 --crop 64.
+    The same command goes on where an earlier one was stopped.
     """
     finished = train_networks(
         corpus,

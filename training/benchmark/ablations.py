@@ -13,6 +13,8 @@ from typing import Unpack
 
 import numpy as np
 
+from napari_dran.training.run_folder import BEST
+
 from . import markdown
 from . import methods as known
 from .comparison import DIGITS
@@ -50,7 +52,7 @@ def measure(
     """Measure trained networks on grey test images; those not trained yet are left out."""
     images = list(grey_images(corpus, IMAGES))
     for name in methods:
-        if (runs / name / "best.safetensors").is_file():
+        if (runs / name / BEST).is_file():
             measure_images(
                 images,
                 results / NAME,

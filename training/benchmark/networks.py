@@ -14,6 +14,7 @@ from napari_dran.errors import InputError
 from napari_dran.files.atomic import writing
 from napari_dran.training.recipe import Recipe
 from napari_dran.training.recipe_file import make_recipe, read_recipe
+from napari_dran.training.run_folder import BEST, LOG
 
 if TYPE_CHECKING:
     from napari_dran.training.fit import Outcome
@@ -23,6 +24,7 @@ TRAINING = Path(__file__).resolve().parents[1]
 RUNS = TRAINING.parent / "runs/networks"
 """Where the networks are trained; git ignores it."""
 
+RECIPE = "comparison.yaml"
 TABLE = "networks.csv"
 LOGS = "ablations"
 POINTS = 12
@@ -30,9 +32,6 @@ POINTS = 12
 
 # One centre crop a modality: on a CPU validation must not cost more than training.
 VALIDATION = {"validation_images": 1, "validation_side": 128}
-
-# The paper's: the loss is one of the things compared, so no recipe may change it for all.
-LOSS = {"loss": "l1"}
 
 
 @dataclass(frozen=True)
@@ -43,18 +42,16 @@ class Network:
     ----------
     title : str
         What tables and figures call it.
-    recipe : str
-        The YAML file of the recipe it shares with all others of its channels.
+    channels : int
+        1 for grey, 3 for colour.
     changes : mapping
-        Keys of the recipe that make it differ from DRAN.
+        Keys of the recipe that make it differ from DRAN of as many channels.
     """
 
     title: str
-    recipe: str = "dran-grey.yaml"
+    channels: int = 1
     changes: Mapping[str, Any] = field(default_factory=dict)
 
-
-COLOUR = "dran-colour.yaml"
 
 # In the order of training: what matters most comes first, should the time run out.
 NETWORKS: dict[str, Network] = {
@@ -67,11 +64,9 @@ NETWORKS: dict[str, Network] = {
     "shared-blocks": Network("shared blocks", changes={"network": {"share_blocks": True}}),
     "l2": Network("loss L2", changes={"loss": "l2"}),
     "charbonnier": Network("loss Charbonnier", changes={"loss": "charbonnier"}),
-    "dran-colour": Network("DRAN, colour", COLOUR),
-    "dncnn-colour": Network("DnCNN, colour", COLOUR, {"architecture": "dncnn"}),
-    "residual-mid-colour": Network(
-        "residual MID, colour", COLOUR, {"architecture": "residual-mid"}
-    ),
+    "dran-colour": Network("DRAN, colour", 3),
+    "dncnn-colour": Network("DnCNN, colour", 3, {"architecture": "dncnn"}),
+    "residual-mid-colour": Network("residual MID, colour", 3, {"architecture": "residual-mid"}),
 }
 
 
@@ -87,11 +82,11 @@ def recipe_of(name: str, **shared: int | None) -> Recipe:
         leaves it. They must be the same for all networks to be compared.
     """
     network = NETWORKS[name]
-    values = read_recipe(TRAINING / network.recipe)
+    values = read_recipe(TRAINING / RECIPE)
     for place in ("data", "validation"):
         values.pop(place, None)
     values |= {key: value for key, value in shared.items() if value is not None}
-    recipe = make_recipe({**values, **VALIDATION, **LOSS, **network.changes})
+    recipe = make_recipe({**values, **VALIDATION, "channels": network.channels, **network.changes})
     return replace(recipe, validate_every=max(1, recipe.steps // POINTS))
 
 
@@ -180,7 +175,7 @@ def weights_of(name: str, runs: Path = RUNS) -> Path:
     InputError
         It is not trained yet.
     """
-    path = runs / name / "best.safetensors"
+    path = runs / name / BEST
     if not path.is_file():
         raise InputError(
             f"The network {name!r} is not trained: there is no {path}. Train it with "
@@ -203,7 +198,7 @@ def _keep(name: str, run: Path, outcome: Outcome, results: Path) -> None:
     from napari_dran.training.checkpoints import find_checkpoint, read_checkpoint
 
     (results / LOGS).mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(run / "log.csv", results / LOGS / f"{name}-log.csv")
+    shutil.copyfile(run / LOG, results / LOGS / f"{name}-log.csv")
     checkpoint = read_checkpoint(find_checkpoint(run))
     facts = {
         "network": name,

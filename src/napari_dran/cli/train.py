@@ -188,7 +188,7 @@ def train(
     folder = run or (Path("run") if output is None else output.with_name(f"{output.stem}-run"))
     told = told_analysis if isinstance(recipe, AnalysisRecipe) else told_denoiser
     with first_ctrl_c() as stop, training_bars(quiet) as (reading, progress):
-        check_start(recipe, folder, device, tensorboard)
+        check_start(recipe, folder, device, tensorboard, fast_dev_run)
         options: dict[str, Any] = {
             "run": folder, "validation": validation, "device": device, "stop": stop,
             "fast_dev_run": fast_dev_run, "progress": progress,

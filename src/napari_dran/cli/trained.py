@@ -52,7 +52,11 @@ def check_output(output: Path | None, overwrite: bool) -> Path:
 
 
 def check_start(
-    recipe: Recipe | AnalysisRecipe, folder: Path, device: str, tensorboard: bool
+    recipe: Recipe | AnalysisRecipe,
+    folder: Path,
+    device: str,
+    tensorboard: bool,
+    fast_dev_run: bool,
 ) -> None:
     """Raise before a folder is read, which can take long, what a run would raise after it.
 
@@ -67,6 +71,8 @@ def check_start(
         Where to train.
     tensorboard : bool
         Whether to log for TensorBoard.
+    fast_dev_run : bool
+        Whether it is a trial, which begins anew whatever the folder holds.
     """
     from ..denoising.devices import choose_device
     from ..training.analysis_recipe import AnalysisRecipe
@@ -76,7 +82,7 @@ def check_start(
     chosen_precision(recipe.precision, choose_device(device))
     if tensorboard:
         tensorboard_logger(folder)
-    if (folder / CHECKPOINT).is_file():
+    if not fast_dev_run and (folder.expanduser() / CHECKPOINT).is_file():
         return
     if isinstance(recipe, AnalysisRecipe):
         from ..training.analysis_start import start_analysis

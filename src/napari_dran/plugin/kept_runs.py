@@ -87,9 +87,15 @@ class KeptRun:
                 "or name another folder in the environment variable NAPARI_DRAN_HOME."
             ) from error
 
-    def mark_saved(self) -> KeptRun:
-        """Note that the weights were saved; returns the run with the note."""
-        run = replace(self, saved=True)
+    def mark(self, *, saved: bool) -> KeptRun:
+        """Note whether the weights are saved; returns the run with the note.
+
+        Raises
+        ------
+        FileWriteError
+            The folder cannot be written.
+        """
+        run = replace(self, saved=saved)
         run.write()
         return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtWidgets import QApplication
 
-from ..errors import Cancelled, DranError
+from ..errors import Cancelled, DranError, FileWriteError
 from ..training.recipe import Recipe, missing_package
 from ..training.recipe_file import make_recipe
 from ..weights import SUFFIX, own_weights_folder
@@ -112,7 +113,13 @@ class TrainWidget(TrainPanel):
                 f"The run is at step {self._step:,} of {steps:,}. Raise Steps to continue."
             )
             return
-        self._launch(self._kept, make_recipe({**self._kept.recipe, "steps": steps}), self._data)
+        try:
+            # What it learns from here on is not in the file.
+            kept = self._kept.mark(saved=False)
+        except DranError as error:
+            self._complain(str(error))
+            return
+        self._launch(kept, make_recipe({**kept.recipe, "steps": steps}), self._data)
 
     def stop_run(self) -> None:
         """End after the running step; the best weights so far are kept."""
@@ -137,7 +144,9 @@ class TrainWidget(TrainPanel):
         worker = create_worker(
             save_best, self._kept.best, target, target.exists(), _start_thread=False
         )
-        worker.returned.connect(lambda card: self._on_saved(target, card))
+        # A run that is at work may have better weights by the time these are written.
+        whole = None if self._run else self._kept
+        worker.returned.connect(lambda card: self._on_saved(target, card, whole))
         self._saving = worker
         self._show_state()
         worker.start()
@@ -188,15 +197,16 @@ class TrainWidget(TrainPanel):
     def _on_progress(self, done: int, total: int) -> None:
         if self._closed or self._run is None:
             return
-        if not done:
-            self._say("Measuring the weights it starts from…")
-            return
-        self._step = done
-        self.progress.max, self.progress.value = total, done
+        if done:
+            self._step = done
+            self.progress.max, self.progress.value = total, done
         if self._run.stopping:
             # Here, as the Activity dock has a button for it as well.
             self.stop.enabled = False
             self._say("Stopping: validating and saving…")
+            return
+        if not done:
+            self._say("Measuring the weights it starts from…")
             return
         left = self._clock.after(done, total)
         about = "" if left is None else f", about {duration(left)} left"
@@ -228,13 +238,15 @@ class TrainWidget(TrainPanel):
             self._say(f"{done} at step {value.step:,} after {taken}. {self._results.advice()}")
         self._show_state()
 
-    def _on_saved(self, target: Path, card: Card | Failed) -> None:
+    def _on_saved(self, target: Path, card: Card | Failed, whole: KeptRun | None) -> None:
         self._saving = None
         if not isinstance(card, Failed):
             # Other widgets want to hear of it even if this one is closed.
             new_weights.saved.emit(target)
-            if self._kept is not None and self._run is None:
-                self._kept = self._kept.mark_saved()
+            if whole is not None and self._kept is whole:
+                # Without the note, they are only offered once more.
+                with suppress(FileWriteError):
+                    self._kept = whole.mark(saved=True)
         if self._closed:
             return
         if isinstance(card, Failed):
@@ -275,11 +287,10 @@ class TrainWidget(TrainPanel):
         running, kept = self._run is not None, self._kept
         self.train.enabled = not running
         self.data.enabled = self.settings.enabled = self.advanced.enabled = not running
-        self.resume.enabled = not running and kept is not None and self._data is not None and (
-            self._step > 0
-        )  # fmt: skip
+        trained = kept is not None and kept.trained
+        self.resume.enabled = not running and trained and self._data is not None
         self.stop.enabled = running
-        self.save.enabled = kept is not None and kept.trained and self._saving is None
+        self.save.enabled = trained and self._saving is None
         self.progress.visible = running
         if running and not self._step:
             self.progress.max = 0

@@ -85,7 +85,7 @@ def train_analysis(
     stop : callable
         Asked after each step; True validates, saves and ends.
     progress : callable
-        Gets steps done and in all.
+        Gets steps done, 0 while the weights it starts from are measured, and in all.
     report : callable
         Gets an :class:`AnalysisReport` for each validation.
     notice : callable

@@ -106,6 +106,7 @@ class NetworkMethod:
 def _read_card(weights: str | Path) -> Card:
     """Read a card; say what to name instead of a folder, which ``train --weights`` takes."""
     from ..weights import SUFFIX, read_card
+    from .run_folder import BEST
 
     try:
         return read_card(weights)
@@ -113,8 +114,7 @@ def _read_card(weights: str | Path) -> Card:
         folder = Path(weights).expanduser()
         if not folder.is_dir():
             raise
-        # Named here, as what writes it needs Lightning.
-        best = folder / f"best{SUFFIX}"
+        best = folder / BEST
         run = f", here {best}, the best of that training run" if best.is_file() else ""
         raise WeightsError(
             f"Expected a {SUFFIX} file, got the folder {folder}. Name the file{run}."

@@ -90,7 +90,7 @@ def train(
     stop : callable
         Asked after each step; True validates, saves and ends.
     progress : callable
-        Gets steps done and in all.
+        Gets steps done, 0 while the weights it starts from are measured, and in all.
     losses : callable, optional
         Gets the step and the mean loss of the last few, more often than ``report``.
     report : callable

@@ -56,7 +56,7 @@ class Supervision(Callback, ABC):
     stop : callable
         Asked after each step whether the user wants to end.
     progress : callable
-        Gets steps done and in all.
+        Gets steps done, 0 while the weights it starts from are measured, and in all.
     report : callable
         Gets what :meth:`measure` returns for each validation.
     losses : callable, optional
