@@ -4,7 +4,9 @@ Takes the checkpoint of a run, of ``napari-dran train`` or of the first trainer,
 and writes the averaged weights with their card into the package. ``--scores``
 and ``--real-scores`` take the benchmark's CSV files; ``--log`` the logs of the runs since
 the shipped weights, in order, which are appended to the table in
-``training/results/curves`` and drawn into ``docs/images/training``.
+``training/results/curves`` and drawn into ``docs/images/training``. ``--blend OTHER
+--share 0.4`` takes 0.4 of the weights of another run that led to this one, or began where
+it did: on the way between two such ends the error is mostly lower than at either.
 """
 
 from __future__ import annotations
@@ -104,11 +106,16 @@ def draw_curve(name: str, rows: list[dict[str, str]]) -> None:
     for sigma, colour in colours.items():
         quality.plot([], [], color=colour, label=f"sigma {sigma}")
     quality.set_ylabel("PSNR on val in dB")
-    quality.legend(frameon=False, fontsize=8, loc="lower left", ncols=3)
+    # Above the axes, as lines of all three may be anywhere in them.
+    quality.legend(
+        frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=3
+    )
     loss.set_ylabel("training loss (L1, or far lower L2)")
     loss.set_yscale("log")
     for place in (quality, loss):
         place.set_xlabel("steps")
+        place.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        place.locator_params(axis="x", nbins=5)
         place.grid(alpha=0.2)
         place.spines[["top", "right"]].set_visible(False)
     figure.suptitle(
@@ -153,6 +160,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=list(DESCRIPTIONS))
     parser.add_argument("--run", required=True, help="run folder or checkpoint")
+    parser.add_argument("--blend", default=None, help="another run whose weights are mixed in")
+    parser.add_argument("--share", type=float, default=0.5, help="of the other's weights")
     parser.add_argument("--corpus", default="../shared/corpus")
     parser.add_argument("--hardware", default="2 CPU cores")
     parser.add_argument("--scores", default=None, help="CSV of the benchmark's gaussian")
@@ -165,7 +174,13 @@ def main() -> None:
     facts = {"started from": "random weights", **checkpoint.facts, **facts}
     if options.started_from:
         facts["started from"] = options.started_from
-    scores: dict[str, object] = {"val": dict(checkpoint.scores)}
+    scores: dict[str, object] = {}
+    if options.blend:
+        # What was measured on val are the ends, not what lies between.
+        other = read_checkpoint(find_checkpoint(options.blend))
+        checkpoint = checkpoint.blended(other, options.share)
+    else:
+        scores["val"] = dict(checkpoint.scores)
     if options.scores:
         scores["test, protocol gaussian"] = read_scores(
             options.scores, int(checkpoint.arguments["channels"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,23 @@ def test_checkpoint_of_the_first_trainer_becomes_weights(first: Path, tmp_path: 
         export_weights(first, output)
     export_weights(first, output, name="other", overwrite=True)
     assert read_checkpoint(first).scores == {"PSNR in dB at sigma 25": 31.235}
+
+
+def test_weights_of_two_runs_are_mixed(first: Path) -> None:
+    one = read_checkpoint(first)
+    values = torch.load(first, weights_only=True)
+    other = replace(one, weights=values["model"], step=5)
+    mixed = one.blended(other, 0.25)
+    assert mixed.step == one.step
+    changed = 0
+    for key, value in one.weights.items():
+        expected = (0.75 * value + 0.25 * other.weights[key]).to(value.dtype)
+        torch.testing.assert_close(mixed.weights[key], expected)
+        changed += not torch.equal(mixed.weights[key], value)
+    assert changed > 3
+    assert mixed.network().training is False
+    with pytest.raises(WeightsError, match="two networks cannot be mixed"):
+        one.blended(replace(other, arguments={**one.arguments, "features": 8}), 0.5)
 
 
 def test_training_starts_from_a_checkpoint_of_the_first_trainer(first: Path) -> None:
