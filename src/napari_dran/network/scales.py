@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from .dran import SMALLEST_SIDE
 
-SMOOTHING = 1.0
+SMOOTHING = 0.7
 """Standard deviation in coarse pixels of the filter on what the coarse scale adds: it knows
-about long waves only."""
+about long waves only. Chosen on 31 val images of radiology; 1 gives 0.01 dB less at sigma 50."""
 
 NEIGHBOURHOOD = 2.0
 """Standard deviation in coarse pixels of the area in which both scales must agree."""
