@@ -19,8 +19,10 @@ from training.benchmark.analysis_images import Denoiser
 from training.benchmark.analysis_scores import KEYS
 from training.benchmark.analysis_tables import Measured
 from training.benchmark.labelled_images import Case
-from training.benchmark.page import shipped_weights
+from training.benchmark.page import shipped_weights, weights_section
 from training.benchmark.rows import Table
+
+from napari_dran.weights import list_weights
 
 SLICES = 20
 DICE = {"noisy": {0: 0.9, 10: 0.89, 25: 0.7, 50: 0.3}, "dran": {10: 0.9, 25: 0.85, 50: 0.75}}
@@ -150,9 +152,20 @@ def test_weights_of_networks_that_are_not_shipped_are_not_missed(results: Path) 
     row = Measured.read(path.parent).rows["dran", "unet", 50.0][slice_name(0)]
     Table(path, KEYS).add({**row, "weights": "aaa+bbb"})
     Table(path, KEYS).add({**row, "network": "unet-noise", "weights": "aaa+ccc"})
-    assert shipped_weights(path) == {"abc", "aaa", "bbb"}
+    assert set().union(*shipped_weights(path)) == {"abc", "aaa", "bbb"}
     other = path.rename(path.with_name("dncnn.csv"))
-    assert shipped_weights(other) == {"abc", "bbb"}
+    assert set().union(*shipped_weights(other)) == {"abc", "bbb"}
+
+
+def test_the_page_says_how_many_rows_are_of_earlier_weights(results: Path) -> None:
+    for path in results.glob("*/*.csv"):
+        path.unlink()
+    now = next(card.sha256[:12] for card in list_weights(None) if card.name == "dran-grey")
+    table = Table(results / "flat-field/dran.csv", ("image", "sigma", "weights"))
+    table.add({"image": "a", "sigma": "10", "weights": now})
+    assert "earlier weights" not in weights_section(results)
+    table.add({"image": "b", "sigma": "10", "weights": "aaa"})
+    assert "`flat-field/dran.csv` (1 of 2 rows)." in weights_section(results)
 
 
 def write_objects(results: Path, experiment: str, name: str, cells: dict[int, str]) -> None:

@@ -47,8 +47,12 @@ def weights_section(results: Path) -> str:
     header = ["weights", "images", "steps", "minutes", "hardware", "SHA-256"]
     starts = [f"{card.name}: {card.training.get('started from', 'not stated')}." for card in cards]
     hashes = {card.sha256[:12] for card in cards}
-    files = [path for path in sorted(results.glob("*/*.csv")) if shipped_weights(path) - hashes]
-    old = [f"`{path.relative_to(results).as_posix()}`" for path in files]
+    old = []
+    for path in sorted(results.glob("*/*.csv")):
+        measured = shipped_weights(path)
+        if earlier := sum(1 for used in measured if used - hashes):
+            part = f" ({earlier} of {len(measured)} rows)" if earlier < len(measured) else ""
+            old.append(f"`{path.relative_to(results).as_posix()}`{part}")
     warning = f"**Measured with earlier weights:** {', '.join(old)}." if old else ""
     return markdown.paragraphs(
         "## The weights",
@@ -58,22 +62,22 @@ def weights_section(results: Path) -> str:
     )
 
 
-def shipped_weights(path: Path) -> set[str]:
-    """Return the hashes of the weights of the package that the rows of a CSV file are of.
+def shipped_weights(path: Path) -> list[set[str]]:
+    """Return, row by row of a CSV file, the hashes of the weights of the package it is of.
 
     Networks that were trained for comparison are not shipped, neither denoisers nor
     :data:`~training.benchmark.segmentation.WITH_NOISE`.
     """
     denoiser = path.stem in methods.SHIPPED and path.parent.name != ablations.NAME
-    found = set()
+    found = []
     for row in read(path):
         used = row.get("weights", "").split("+")
-        if "network" in row:
-            # The last hash is that of the network which looks at the image.
-            network = used.pop()
-            found |= {network} if row["network"] != segmentation.WITH_NOISE else set()
-        found |= set(used) if denoiser else set()
-    return found - {""}
+        # The last hash is that of the network which looks at the image.
+        network = {used.pop()} if "network" in row else set()
+        if row.get("network") == segmentation.WITH_NOISE:
+            network = set()
+        found.append(((set(used) if denoiser else set()) | network) - {""})
+    return found
 
 
 def _training(card: Card) -> list[str]:
