@@ -63,7 +63,7 @@ def weights_section(results: Path) -> str:
 
 
 def shipped_weights(path: Path) -> list[set[str]]:
-    """Return, row by row of a CSV file, the hashes of the weights of the package it is of.
+    """Return, for each row of a CSV file, the hashes of the weights of the package it is of.
 
     Networks that were trained for comparison are not shipped, neither denoisers nor
     :data:`~training.benchmark.segmentation.WITH_NOISE`.
@@ -73,10 +73,11 @@ def shipped_weights(path: Path) -> list[set[str]]:
     for row in read(path):
         used = row.get("weights", "").split("+")
         # The last hash is that of the network which looks at the image.
-        network = {used.pop()} if "network" in row else set()
-        if row.get("network") == segmentation.WITH_NOISE:
-            network = set()
-        found.append(((set(used) if denoiser else set()) | network) - {""})
+        network = used.pop() if "network" in row else ""
+        shipped = set(used) if denoiser else set()
+        if row.get("network") != segmentation.WITH_NOISE:
+            shipped.add(network)
+        found.append(shipped - {""})
     return found
 
 

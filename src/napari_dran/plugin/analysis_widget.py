@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication
 
 from ..errors import Cancelled, DranError
@@ -19,7 +18,7 @@ from .docking import ParentWatch
 from .durations import TimeLeft, duration
 from .leaving import close_at_exit
 from .noisy_denoised import describe_agreement
-from .notices import notify_of
+from .notices import StatusLine
 from .recipe import source_path, source_series
 from .summary import nothing_to_denoise
 from .thread_run import ThreadRun
@@ -44,9 +43,10 @@ class AnalysisWidget(AnalysisPanel):
         close_at_exit(self)
         # napari hands over a proxy, through which no layer is itself.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._status = StatusLine(self.status)
         self._engine = AnalysisEngine()
         self._input = AnalysisInput(self, self._viewer, self.task, self._engine)
-        self._results = AnalysisResults(self, self._viewer, self.task, self._say)
+        self._results = AnalysisResults(self, self._viewer, self.task, self._status.say)
         self._running: ThreadRun | None = None
         self._place: Place | None = None
         self._clock = TimeLeft()
@@ -80,7 +80,7 @@ class AnalysisWidget(AnalysisPanel):
     def analyse_layer(self, layer: Any) -> None:
         """Choose an image layer, and compare its results noisy and denoised."""
         if layer is None or not self._input.choose(layer):
-            self._complain(nothing_to_denoise(self._viewer.layers, self.task.done))
+            self._status.complain(nothing_to_denoise(self._viewer.layers, self.task.done))
             return
         self.analyse_both()
 
@@ -115,7 +115,7 @@ class AnalysisWidget(AnalysisPanel):
         try:
             work, self._place = self._input.work(compares)
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         self._clock = TimeLeft()
         self._phase = "Starting…"
@@ -130,12 +130,12 @@ class AnalysisWidget(AnalysisPanel):
     def _copy(self, what: str) -> None:
         layer = self._input.layer
         if layer is None:
-            self._complain(nothing_to_denoise(self._viewer.layers, self.task.done))
+            self._status.complain(nothing_to_denoise(self._viewer.layers, self.task.done))
             return
         try:
             recipe = self._input.recipe()
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         path, series = source_path(layer), source_series(layer)
         note = " It does the whole image." if self.slices.value == IN_VIEW else ""
@@ -147,7 +147,7 @@ class AnalysisWidget(AnalysisPanel):
             if path is None:
                 note += " This layer is not from a file: save it as image.nii.gz first."
         QApplication.clipboard().setText(text)
-        self._say(f"Copied as {what}.{note}")
+        self._status.say(f"Copied as {what}.{note}")
 
     def _on_phase(self, text: str) -> None:
         self._phase = text
@@ -166,23 +166,22 @@ class AnalysisWidget(AnalysisPanel):
         if self._running.stopping:
             # Here, as the Activity dock has a button for it as well.
             self.cancel.enabled = False
-            self._say("Cancelling…")
+            self._status.say("Cancelling…")
         else:
-            self._say(f"{self._phase}{left}")
+            self._status.say(f"{self._phase}{left}")
 
     def _on_end(self, state: str, value: Any) -> None:
         run, self._running = self._running, None
         if self._closed:
             return
         if isinstance(value, Cancelled) or (run is not None and run.stopping):
-            self._say("Cancelled: no layer was made.")
+            self._status.say("Cancelled: no layer was made.")
         elif state == "failed":
-            self._say(f"Failed: {value}")
-            notify_of(value)
+            self._status.fail(value)
         else:
             assert self._place is not None
             self._results.show(value, self._place)
-            self._say(*self._found(value), *value.notes)
+            self._status.say(*self._found(value), *value.notes)
         self._place = None
         self._show_state()
 
@@ -205,13 +204,6 @@ class AnalysisWidget(AnalysisPanel):
         self.progress.visible = running
         if running:
             self.progress.max = 0
-
-    def _say(self, *lines: str) -> None:
-        self.status.value = "<br>".join(escape(line, quote=False) for line in lines)
-
-    def _complain(self, text: str) -> None:
-        self._say(text)
-        show_warning(text)
 
 
 class SegmentWidget(AnalysisWidget):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from html import escape
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication
 
 from ..denoising.ensemble import units
@@ -17,7 +16,7 @@ from .docking import ParentWatch
 from .durations import duration
 from .input_section import InputSection
 from .leaving import close_at_exit
-from .notices import notify_of
+from .notices import StatusLine
 from .open_denoisers import open_denoisers
 from .pending import settle
 from .preview import Preview, contrast_limits
@@ -45,6 +44,7 @@ class DenoiseWidget(DenoisePanel):
         close_at_exit(self)
         # napari hands over a proxy, through which no layer is itself.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._status = StatusLine(self.status)
         self._engine = Engine()
         self._input = InputSection(self, self._viewer, self._engine)
         self._results = ResultSection(self, self._viewer)
@@ -110,10 +110,10 @@ class DenoiseWidget(DenoisePanel):
                 self._viewer, self._input.layer, work.volume, self._engine, work.recipe
             )
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         self._previewing = preview
-        self._say("Denoising the slice in view…")
+        self._status.say("Denoising the slice in view…")
         self._show_state()
         preview.start(lambda pixels: self._on_preview(preview, pixels), self._on_preview_end)
 
@@ -130,24 +130,24 @@ class DenoiseWidget(DenoisePanel):
         """Put the Python code that does the same on the clipboard."""
         layer = self._input.layer
         if layer is None:
-            self._complain(nothing_to_denoise(self._viewer.layers))
+            self._status.complain(nothing_to_denoise(self._viewer.layers))
             return
         recipe = self._input.recipe().fixed(contrast_limits(layer))
         text = recipe.as_python(layer.name, source_path(layer), source_series(layer))
         QApplication.clipboard().setText(text)
-        self._say("Copied as Python.")
+        self._status.say("Copied as Python.")
 
     def copy_as_command(self) -> None:
         """Put the shell command that does the same on the clipboard."""
         layer = self._input.layer
         if layer is None:
-            self._complain(nothing_to_denoise(self._viewer.layers))
+            self._status.complain(nothing_to_denoise(self._viewer.layers))
             return
         path = source_path(layer)
         recipe = self._input.recipe().fixed(contrast_limits(layer))
         QApplication.clipboard().setText(recipe.as_command(path, source_series(layer)))
         note = "" if path else " This layer is not from a file: save it as image.nii.gz first."
-        self._say(f"Copied as command.{note}")
+        self._status.say(f"Copied as command.{note}")
 
     def close_down(self, *_: Any) -> None:
         """Stop everything and let go of the viewer; called when the dock is closed."""
@@ -166,12 +166,12 @@ class DenoiseWidget(DenoisePanel):
         """Return what there is to do, or say why there is nothing."""
         layer = self._input.layer
         if layer is None:
-            self._complain(nothing_to_denoise(self._viewer.layers))
+            self._status.complain(nothing_to_denoise(self._viewer.layers))
             return None
         try:
             volume = self._input.volume()
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return None
         if settle(layer.data):
             # An earlier result, whose strength may be changed while this run works on it.
@@ -181,7 +181,7 @@ class DenoiseWidget(DenoisePanel):
     def _on_image(self) -> None:
         if self._running is None and self._previewing is None:
             # What was said of another image.
-            self._say("")
+            self._status.say("")
 
     def _is_busy(self) -> bool:
         if self._running is None and self._previewing is None:
@@ -200,7 +200,7 @@ class DenoiseWidget(DenoisePanel):
         spent = time.monotonic() - self._started
         left = f", about {duration(spent / done * (total - done))} left" if done else ""
         one, _ = units(self._running.work.recipe.ensemble)
-        self._say(f"{one.capitalize()} {done} of {total}{left}")
+        self._status.say(f"{one.capitalize()} {done} of {total}{left}")
 
     def _on_end(self, state: str, value: Any) -> None:
         run, self._running = self._running, None
@@ -210,29 +210,28 @@ class DenoiseWidget(DenoisePanel):
             if run.result.layer in self._viewer.layers:
                 self._results.add(run.result)
             taken = duration(time.monotonic() - self._started)
-            notes = "".join(f"<br>⚠ {escape(note, quote=False)}" for note in value.notes)
-            weights = value.provenance.weights
-            self._say(f"Done in {taken} with {weights}.{notes}")
+            done = f"Done in {taken} with {value.provenance.weights}."
+            self._status.say(done, *(f"⚠ {note}" for note in value.notes))
         elif state == "failed":
-            self._fail(value)
+            self._status.fail(value)
         else:
-            self._say("Cancelled: no layer was made.")
+            self._status.say("Cancelled: no layer was made.")
         self._show_state()
 
     def _on_preview(self, preview: Preview, pixels: Any) -> None:
         if self._closed or preview.source not in self._viewer.layers:
             return
         if isinstance(pixels, Failed):
-            self._fail(pixels.error)
+            self._status.fail(pixels.error)
             return
         if pixels is None or preview.cancelled:
-            self._say("Cancelled: no preview was made.")
+            self._status.say("Cancelled: no preview was made.")
             return
         self._remove_preview()
         active = self._viewer.layers.selection.active
         self._preview_layer = preview.show(pixels)
         self._viewer.layers.selection.active = active
-        self._say("Preview of the slice in view. Hide the layer to compare.")
+        self._status.say("Preview of the slice in view. Hide the layer to compare.")
 
     def _on_preview_end(self) -> None:
         self._previewing = None
@@ -254,16 +253,4 @@ class DenoiseWidget(DenoisePanel):
 
     def _say_cancelling(self) -> None:
         self.cancel.enabled = False
-        self._say("Cancelling…")
-
-    def _say(self, text: str) -> None:
-        self.status.value = text
-
-    def _fail(self, error: DranError) -> None:
-        """Tell of an error; for one that nobody foresaw, with its traceback."""
-        self._say(f"Failed: {escape(str(error), quote=False)}")
-        notify_of(error)
-
-    def _complain(self, text: str) -> None:
-        self._say(escape(text, quote=False))
-        show_warning(text)
+        self._status.say("Cancelling…")

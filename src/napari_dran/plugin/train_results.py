@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from .train_preview import TrainPreview
 if TYPE_CHECKING:
     from ..training.validation import Report
 
-MOST_NOTES = 3
 START = "start"
 """What the weights that training began with are called."""
 
@@ -139,11 +137,3 @@ def score_table(now: Report, best: Report) -> str:
         cells = "".join(f"<td align='right'>{value:.2f}</td>" for value in values)
         lines.append(f"<tr><td>{name}</td>{cells}</tr>")
     return f"<table cellspacing='0' cellpadding='2' width='100%'>{''.join(lines)}</table>"
-
-
-def rich_lines(text: str, notes: Sequence[str]) -> str:
-    """Write a sentence and the first few notes below it as rich text, a line each."""
-    lines = [text, *notes[:MOST_NOTES]]
-    if len(notes) > MOST_NOTES:
-        lines.append(f"… and {len(notes) - MOST_NOTES} more notes.")
-    return "<br>".join(escape(line, quote=False) for line in lines)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication
 
-from ..errors import Cancelled, DranError, FileWriteError
+from ..errors import DranError, FileWriteError
 from ..training.recipe import Recipe, missing_package
 from ..training.recipe_file import make_recipe
 from ..weights import SUFFIX, own_weights_folder
@@ -20,11 +20,11 @@ from .durations import TimeLeft, duration
 from .kept_runs import KeptRun, begin_run, unsaved_run
 from .leaving import close_at_exit
 from .new_weights import new_weights
-from .notices import notify_of
+from .notices import StatusLine
 from .train_dialogs import ask_where, may_start_anew
 from .train_input import TrainInput, check_name
 from .train_panel import TrainPanel
-from .train_results import TrainResults, rich_lines
+from .train_results import TrainResults
 from .train_run import TrainRun, TrainWork, save_best
 from .worker import Failed
 
@@ -53,6 +53,7 @@ class TrainWidget(TrainPanel):
         close_at_exit(self)
         # napari hands over a proxy, through which no layer is itself.
         self._viewer: Any = getattr(viewer, "__wrapped__", viewer)
+        self._status = StatusLine(self.status)
         self._input = TrainInput(self, self._viewer)
         self._results = TrainResults(self, self._viewer)
         self._run: TrainRun | None = None
@@ -60,7 +61,6 @@ class TrainWidget(TrainPanel):
         self._data: str | list[Volume] | None = None
         self._step = 0
         self._clock = TimeLeft()
-        self._notes: list[str] = []
         self._saving: Any = None
         self._closed = True
         self.train.changed.connect(self.start_run)
@@ -85,7 +85,7 @@ class TrainWidget(TrainPanel):
             self._results.replay(self._kept.curves())
         missing = [name for name in NEEDED if find_spec(name) is None]
         if missing:
-            self._say(str(missing_package(missing[0])))
+            self._status.say(str(missing_package(missing[0])))
         self._show_state()
 
     def start_run(self) -> None:
@@ -97,7 +97,7 @@ class TrainWidget(TrainPanel):
             recipe, data = settings.recipe(), self._input.data()
             kept = begin_run(settings.values, settings.device, settings.folder)
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         self._results.clear()
         self._step = 0
@@ -109,7 +109,7 @@ class TrainWidget(TrainPanel):
             return
         steps = self.steps.value
         if self._step >= steps:
-            self._complain(
+            self._status.complain(
                 f"The run is at step {self._step:,} of {steps:,}. Raise Steps to continue."
             )
             return
@@ -117,7 +117,7 @@ class TrainWidget(TrainPanel):
             # What it learns from here on is not in the file.
             kept = self._kept.mark(saved=False)
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         self._launch(kept, make_recipe({**kept.recipe, "steps": steps}), self._data)
 
@@ -125,8 +125,7 @@ class TrainWidget(TrainPanel):
         """End after the running step; the best weights so far are kept."""
         if self._run is not None:
             self._run.stop()
-            self.stop.enabled = False
-            self._say("Stopping: validating and saving…")
+            self._say_stopping()
 
     def save_weights(self) -> None:
         """Ask where, and write the best weights so far; returns at once."""
@@ -138,7 +137,7 @@ class TrainWidget(TrainPanel):
         try:
             check_name(target)
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         # The dialog has asked before it gave the name of a file that is there.
         worker = create_worker(
@@ -157,11 +156,11 @@ class TrainWidget(TrainPanel):
             settings = self._input.settings()
             text = settings.as_command(f"{self._input.name()}{SUFFIX}")
         except DranError as error:
-            self._complain(str(error))
+            self._status.complain(str(error))
             return
         QApplication.clipboard().setText(text)
         note = " Save the layers into a folder 'images' first." if settings.folder is None else ""
-        self._say(f"Copied as command.{note}")
+        self._status.say(f"Copied as command.{note}")
 
     def close_down(self, *_: Any) -> None:
         """Stop everything and let go of the viewer; called when the dock is closed."""
@@ -174,7 +173,7 @@ class TrainWidget(TrainPanel):
         self._results.close()
 
     def _launch(self, kept: KeptRun, recipe: Recipe, data: str | list[Volume]) -> None:
-        self._kept, self._data, self._notes = kept, data, []
+        self._kept, self._data, self._status.notes = kept, data, []
         self._clock = TimeLeft(recipe.minutes)
         self._run = run = TrainRun(TrainWork(data, recipe, kept.path, kept.device))
         run.reading.connect(self._on_reading)
@@ -186,13 +185,13 @@ class TrainWidget(TrainPanel):
         if self.advanced.visible:
             self._show_more()
         self._results.show()
-        self._say("Starting…")
+        self._status.say("Starting…")
         self._show_state()
         run.start()
 
     def _on_reading(self, name: str) -> None:
         if not self._closed and not self._step:
-            self._say(f"Reading {name}…")
+            self._status.say(f"Reading {name}…")
 
     def _on_progress(self, done: int, total: int) -> None:
         if self._closed or self._run is None:
@@ -202,28 +201,30 @@ class TrainWidget(TrainPanel):
             self.progress.max, self.progress.value = total, done
         if self._run.stopping:
             # Here, as the Activity dock has a button for it as well.
-            self.stop.enabled = False
-            self._say("Stopping: validating and saving…")
+            self._say_stopping()
             return
         if not done:
-            self._say("Measuring the weights it starts from…")
+            self._status.say("Measuring the weights it starts from…")
             return
         left = self._clock.after(done, total)
         about = "" if left is None else f", about {duration(left)} left"
-        self._say(f"Step {done:,} of {total:,}{about}")
+        self._status.say(f"Step {done:,} of {total:,}{about}")
+
+    def _say_stopping(self) -> None:
+        self.stop.enabled = False
+        self._status.say("Stopping: validating and saving…")
 
     def _on_loss(self, step: int, loss: float) -> None:
         if not self._closed:
             self._results.add_loss(step, loss)
 
     def _on_report(self, report: Report) -> None:
-        if self._closed:
-            return
-        self._results.add_report(report)
-        self._show_state()
+        if not self._closed:
+            self._results.add_report(report)
+            self._show_state()
 
     def _on_notice(self, sentence: str) -> None:
-        self._notes.append(sentence)
+        self._status.notes.append(sentence)
 
     def _on_end(self, state: str, value: Any) -> None:
         self._run = None
@@ -231,11 +232,13 @@ class TrainWidget(TrainPanel):
             return
         taken = duration(self._clock.spent)
         if state == "failed":
-            self._fail(value)
+            self._status.fail(value)
         else:
             self._step = value.step
             done = "Done" if state == "finished" else "Stopped"
-            self._say(f"{done} at step {value.step:,} after {taken}. {self._results.advice()}")
+            self._status.say(
+                f"{done} at step {value.step:,} after {taken}. {self._results.advice()}"
+            )
         self._show_state()
 
     def _on_saved(self, target: Path, card: Card | Failed, whole: KeptRun | None) -> None:
@@ -250,11 +253,12 @@ class TrainWidget(TrainPanel):
         if self._closed:
             return
         if isinstance(card, Failed):
-            self._fail(card.error)
+            self._status.fail(card.error)
         else:
             listed = "." if target.parent == own_weights_folder() else NOT_FOR_LONG
-            self._say(f"Saved {target.name}, of step {card.steps:,}. The Denoise widget lists it"
-                      f"{listed}")  # fmt: skip
+            self._status.say(
+                f"Saved {target.name}, of step {card.steps:,}. The Denoise widget lists it{listed}"
+            )
         self._show_state()
 
     def _offer(self, kept: KeptRun | None) -> None:
@@ -264,7 +268,7 @@ class TrainWidget(TrainPanel):
         self._kept, self._data = kept, kept.folder
         self._input.show(dict(kept.recipe), kept.folder)
         self._step = self._results.replay(kept.curves())
-        self._say(
+        self._status.say(
             f"The last run was not saved: it is at step {self._step:,}. Save its best weights"
             f"{', or continue it' if kept.folder else ''}."
         )
@@ -294,18 +298,3 @@ class TrainWidget(TrainPanel):
         self.progress.visible = running
         if running and not self._step:
             self.progress.max = 0
-
-    def _say(self, text: str) -> None:
-        self.status.value = rich_lines(text, self._notes)
-
-    def _fail(self, error: DranError) -> None:
-        """Tell of an error; for one that nobody foresaw, with its traceback."""
-        if isinstance(error, Cancelled):
-            self._say(str(error))
-            return
-        self._say(f"Failed: {error}")
-        notify_of(error)
-
-    def _complain(self, text: str) -> None:
-        self._say(text)
-        show_warning(text)
